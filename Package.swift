@@ -1,0 +1,106 @@
+// swift-tools-version: 6.2
+// SPDX-License-Identifier: Apache-2.0
+// SPDX-FileCopyrightText: the Apus authors
+
+import PackageDescription
+
+let house: [SwiftSetting] = [
+    .swiftLanguageMode(.v6),
+    .enableUpcomingFeature("ExistentialAny"),
+    .enableUpcomingFeature("MemberImportVisibility"),
+    .enableUpcomingFeature("InternalImportsByDefault"),
+    .enableUpcomingFeature("NonisolatedNonsendingByDefault"),
+    .treatAllWarnings(as: .error),
+    .strictMemorySafety(),
+]
+
+let nioCore: Target.Dependency = .product(name: "NIOCore", package: "swift-nio")
+let nioPosix: Target.Dependency = .product(name: "NIOPosix", package: "swift-nio")
+let nioHTTP1: Target.Dependency = .product(name: "NIOHTTP1", package: "swift-nio")
+let logging: Target.Dependency = .product(name: "Logging", package: "swift-log")
+let lifecycle: Target.Dependency = .product(
+    name: "ServiceLifecycle", package: "swift-service-lifecycle")
+let hummingbird: Target.Dependency = .product(name: "Hummingbird", package: "hummingbird")
+let crypto: Target.Dependency = .product(name: "Crypto", package: "swift-crypto")
+let subprocess: Target.Dependency = .product(name: "Subprocess", package: "swift-subprocess")
+let system: Target.Dependency = .product(name: "SystemPackage", package: "swift-system")
+let arguments: Target.Dependency = .product(
+    name: "ArgumentParser", package: "swift-argument-parser")
+
+/// A room of the house: one target, one folder in Sources.
+func room(_ name: String, _ dependencies: [Target.Dependency]) -> Target {
+    .target(name: name, dependencies: dependencies, swiftSettings: house)
+}
+
+func tests(_ name: String, _ dependencies: [Target.Dependency]) -> Target {
+    .testTarget(name: name + "Tests", dependencies: dependencies, swiftSettings: house)
+}
+
+let package = Package(
+    name: "apus",
+    products: [.executable(name: "apus", targets: ["apus"])],
+    dependencies: [
+        .package(url: "https://github.com/apple/swift-nio", from: "2.101.2"),
+        .package(url: "https://github.com/apple/swift-argument-parser", from: "1.8.2"),
+        .package(url: "https://github.com/apple/swift-log", from: "1.16.2"),
+        .package(url: "https://github.com/apple/swift-system", from: "1.8.1"),
+        .package(url: "https://github.com/apple/swift-crypto", from: "4.5.2"),
+        .package(url: "https://github.com/swiftlang/swift-subprocess", from: "1.0.2"),
+        .package(url: "https://github.com/swift-server/swift-service-lifecycle", from: "2.13.0"),
+        .package(
+            url: "https://github.com/hummingbird-project/hummingbird", from: "2.28.1", traits: []),
+    ],
+    targets: [
+        // Pure rooms: bytes and events in, bytes and effects out.
+        room("Wire", [nioCore]),
+        room("Block", [nioCore]),
+        room("SCSI", ["Wire", "Block", nioCore]),
+        room("ISCSI", ["Wire", nioCore]),
+        room("BootProtocols", ["Wire", nioCore]),
+        room("BootStory", []),
+        room("Model", []),
+
+        // Edge rooms: sockets, files, processes.
+        room("BlockStores", ["Block", nioCore, nioPosix, system]),
+        room(
+            "ISCSIServer",
+            ["Wire", "Block", "SCSI", "ISCSI", nioCore, nioPosix, logging]),
+        room(
+            "BootServer",
+            ["Wire", "BootProtocols", nioCore, nioPosix, logging, hummingbird, lifecycle]),
+        room("ControlAPI", ["BootStory", "Model", nioCore, nioPosix, nioHTTP1]),
+        room(
+            "Control",
+            [
+                "Block", "BlockStores", "BootProtocols", "BootServer", "BootStory", "ControlAPI",
+                "ISCSIServer", "Model", "SCSI", nioCore, nioPosix, logging, lifecycle,
+                hummingbird,
+            ]),
+        room("ImageBuilder", [crypto, subprocess, system]),
+        room("TryOut", ["BootStory", "ControlAPI", "Model", subprocess, system]),
+
+        // The program: argument parsing only.
+        .executableTarget(
+            name: "apus",
+            dependencies: [
+                "Block", "BlockStores", "BootStory", "Control", "ControlAPI", "ImageBuilder",
+                "ISCSIServer", "Model", "SCSI", "TryOut", arguments, logging, lifecycle, nioCore,
+                nioPosix,
+            ],
+            swiftSettings: house),
+
+        tests("HouseRules", []),
+        tests("Wire", ["Wire"]),
+        tests("SCSI", ["SCSI", "Block", "Wire", nioCore]),
+        tests("ISCSI", ["ISCSI", "Wire", nioCore]),
+        tests("BlockStores", ["BlockStores", "Block", nioCore]),
+        tests("ISCSIServer", ["ISCSIServer", "BlockStores", "Block", "SCSI", "ISCSI", nioCore, nioPosix]),
+        tests("BootProtocols", ["BootProtocols", "Wire", nioCore]),
+        tests("BootServer", ["BootServer", "BootProtocols", nioCore, nioPosix]),
+        tests("BootStory", ["BootStory"]),
+        tests("Model", ["Model"]),
+        tests("Control", ["Control", "ControlAPI", "Model", "BootStory"]),
+        tests("ImageBuilder", ["ImageBuilder"]),
+        tests("TryOut", ["TryOut"]),
+    ]
+)

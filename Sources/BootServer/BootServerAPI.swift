@@ -1,0 +1,117 @@
+// SPDX-License-Identifier: Apache-2.0
+// SPDX-FileCopyrightText: the Apus authors
+
+package import BootProtocols
+
+/// Where and how the boot services answer.
+package struct BootServices: Sendable, Equatable {
+    /// The address of this host that machines are told, and that the services listen on.
+    package var address: String
+    /// The interface that DHCP is answered on; nothing that comes in by another one is answered.
+    package var interface: String
+    package var dhcp: DHCPMode
+    package var tftpPort: Int
+    package var httpPort: Int
+
+    /// The part Apus plays in handing out addresses.
+    package enum DHCPMode: Sendable, Equatable {
+        /// No DHCP at all: another server points machines here.
+        case off
+        /// Boot information only (PXE 2.1 proxyDHCP), beside an existing DHCP server.
+        case proxy
+        /// Addresses too, from `first` to `last`, for an isolated network.
+        case range(first: String, last: String, prefixLength: Int, router: String?, leaseSeconds: UInt32)
+    }
+
+    package init(
+        address: String, interface: String, dhcp: DHCPMode, tftpPort: Int = 69, httpPort: Int = 8080
+    ) {
+        self.address = address
+        self.interface = interface
+        self.dhcp = dhcp
+        self.tftpPort = tftpPort
+        self.httpPort = httpPort
+    }
+}
+
+/// What a machine is to boot: looked up by its MAC for each request.
+package struct BootAssignment: Sendable, Equatable {
+    /// The client's name in the configuration.
+    package var client: String
+    package var method: Method
+    package var initiatorName: String
+    package var targetName: String
+    /// Where the target listens, as the machine reaches it.
+    package var portalAddress: String
+    package var portalPort: Int
+    package var lun: UInt16
+
+    /// How the machine gets from its firmware to its kernel.
+    package enum Method: Sendable, Equatable {
+        /// iPXE attaches the LUN and starts the boot loader on it.
+        case sanboot
+        /// iPXE fetches kernel and initramfs, which are files on this host.
+        case kernel(kernelPath: String, initrdPath: String, arguments: String, transport: Transport)
+    }
+
+    package enum Transport: String, Sendable, Equatable {
+        case http, tftp
+    }
+
+    package init(
+        client: String, method: Method, initiatorName: String, targetName: String,
+        portalAddress: String, portalPort: Int = 3260, lun: UInt16 = 0
+    ) {
+        self.client = client
+        self.method = method
+        self.initiatorName = initiatorName
+        self.targetName = targetName
+        self.portalAddress = portalAddress
+        self.portalPort = portalPort
+        self.lun = lun
+    }
+}
+
+/// Who boots what. Asked on event loops: answer from memory.
+package protocol MachineDirectory: Sendable {
+    func assignment(for mac: MACAddress) -> BootAssignment?
+}
+
+/// What the boot services saw, for logs and for the boot's story. Told on event loops: return at once.
+///
+/// Every case carries the machine's MAC where it is known. HTTP and TFTP requests are told apart by the address that
+/// DHCP gave or that the request's path names.
+package enum BootEvent: Sendable {
+    case dhcpDiscover(MACAddress, architecture: ClientArchitecture?, isIPXE: Bool)
+    /// An offer: the address (nil from a proxy) and the boot file, if any.
+    case dhcpOffer(MACAddress, address: String?, bootFile: String?)
+    case dhcpAcknowledged(MACAddress, address: String?, bootFile: String?)
+    /// A request that was left without an answer or refused, and why.
+    case dhcpRefused(MACAddress, reason: String)
+    /// A transfer that ended. `seconds` from the request to the last byte acknowledged or handed to the kernel.
+    case transferred(MACAddress?, remote: String, Transfer)
+    /// A transfer that failed, and why.
+    case transferFailed(MACAddress?, remote: String, file: String, reason: String)
+    /// The machine asked for its iPXE script and got this one.
+    case scriptServed(MACAddress, client: String, method: String)
+    /// A machine that the configuration does not know asked for its script.
+    case unknownMachine(MACAddress)
+
+    package struct Transfer: Sendable {
+        package var file: String
+        package var service: Service
+        package var bytes: Int
+        package var seconds: Double
+
+        package enum Service: String, Sendable {
+            case tftp, http
+        }
+
+        package init(file: String, service: Service, bytes: Int, seconds: Double) {
+            self.file = file
+            self.service = service
+            self.bytes = bytes
+            self.seconds = seconds
+        }
+    }
+}

@@ -1,0 +1,18 @@
+// SPDX-License-Identifier: Apache-2.0
+// SPDX-FileCopyrightText: the Apus authors
+
+/// An I_T nexus: one initiator port's relationship with one target port (SAM-5).
+package struct Nexus: Hashable, Sendable {
+    /// Distinguishes nexuses that exist at the same time, and from those before.
+    package var id: UInt64
+    /// The initiator port's name: `<initiator name>,i,0x<ISID>` (RFC 7143's iSCSI initiator port name).
+    package var initiatorPort: String
+    /// The target port's relative port identifier: the target portal group tag.
+    package var relativeTargetPort: UInt16
+
+    package init(id: UInt64, initiatorPort: String, relativeTargetPort: UInt16) {
+        self.id = id
+        self.initiatorPort = initiatorPort
+        self.relativeTargetPort = relativeTargetPort
+    }
+}

@@ -1,0 +1,66 @@
+// SPDX-License-Identifier: Apache-2.0
+// SPDX-FileCopyrightText: the Apus authors
+
+package import Block
+package import NIOCore
+
+/// What the transport must do next for a SCSI command.
+///
+/// A logical unit decides, the transport moves data and calls the store:
+///
+///     begin(CDB) ─┬─ .finish ─────────────────────────────────────► status, sense, Data-In
+///                 ├─ .read ────► store's blocks leave as Data-In ─► GOOD
+///                 ├─ .write ───► Data-Out goes to the store ──────► GOOD
+///                 ├─ .collect ─► Data-Out is gathered ─┐
+///                 └─ .perform ─► store ────────────────┴► resume(…) ► the next step
+///
+/// Reads and writes, which are nearly all of the traffic, never come back to the logical unit; only a failing store
+/// does, as sense data.
+package enum TaskStep: Sendable {
+    /// The command is over.
+    case finish(CommandResult)
+    /// Send the blocks of the range as Data-In; GOOD when all have left.
+    case read(BlockRange)
+    /// Receive the blocks of the range as Data-Out and write them; GOOD when all are in the store, and on stable
+    /// storage when `durable`.
+    case write(BlockRange, durable: Bool)
+    /// Receive this many bytes of Data-Out, then resume.
+    case collect(byteCount: Int, CommandContinuation)
+    /// Perform the request, then resume.
+    case perform(BlockRequest, CommandContinuation)
+}
+
+/// What happened since the last step.
+package enum TaskEvent: Sendable {
+    /// The Data-Out that `.collect` asked for. Shorter than asked for when the initiator had less to send.
+    case collected(ByteBuffer)
+    /// The store's answer to `.perform`.
+    case performed(Result<BlockReply, BlockError>)
+}
+
+/// How a command ended.
+package struct CommandResult: Sendable {
+    package var status: Status
+    /// Sense data in its wire format, empty unless the status is CHECK CONDITION.
+    package var sense: ByteBuffer?
+    /// Data-In, already cut to the CDB's allocation length.
+    package var dataIn: ByteBuffer?
+
+    package init(status: Status, sense: ByteBuffer? = nil, dataIn: ByteBuffer? = nil) {
+        self.status = status
+        self.sense = sense
+        self.dataIn = dataIn
+    }
+}
+
+/// Status codes (SAM-5 §5.3.1).
+package enum Status: UInt8, Sendable {
+    case good = 0x00
+    case checkCondition = 0x02
+    case conditionMet = 0x04
+    case busy = 0x08
+    case reservationConflict = 0x18
+    case taskSetFull = 0x28
+    case acaActive = 0x30
+    case taskAborted = 0x40
+}
