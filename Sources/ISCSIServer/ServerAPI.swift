@@ -1,9 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // SPDX-FileCopyrightText: the Apus authors
 
-package import Block
-package import NIOCore
-package import SCSI
 
 /// An address that accepts iSCSI connections.
 package struct Portal: Hashable, Sendable, CustomStringConvertible {

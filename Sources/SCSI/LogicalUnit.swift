@@ -1,8 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // SPDX-FileCopyrightText: the Apus authors
 
-package import Block
-
 /// Where a command that needs more than one step stands.
 package enum CommandContinuation: Sendable {
     case none
