@@ -84,7 +84,7 @@ let package = Package(
             name: "apus",
             dependencies: [
                 "Block", "BlockStores", "BootStory", "Control", "ControlAPI", "ImageBuilder",
-                "ISCSIServer", "Model", "SCSI", "TryOut", arguments, logging, lifecycle, nioCore,
+                "ISCSIServer", "Model", "SCSI", "TryOut", arguments, logging, lifecycle, nioCore, system,
                 nioPosix,
             ],
             swiftSettings: house),
