@@ -1,9 +1,111 @@
 // SPDX-License-Identifier: Apache-2.0
 // SPDX-FileCopyrightText: the Apus authors
 
-/// Where a command that needs more than one step stands.
-package enum CommandContinuation: Sendable {
-    case none
+package import Block
+
+/// A direct-access logical unit: the part of a SCSI device server that decides (SAM-5, SPC-4, SBC-3).
+///
+/// It is a value without locks or clocks; whoever shares it guards it (the server with a `Mutex`), asks `begin` what a
+/// command needs and does that. Reads and writes are answered without allocating:
+///
+///     begin ─► reservation conflict? ─► unit attention? ─► medium? ─► write-protected? ─► the command's handler
+///
+/// The order is SAM-5's (§5.3.3): a conflict takes precedence over sense data, and leaves the unit attention waiting.
+package struct LogicalUnit: Sendable {
+    package let identity: LogicalUnitIdentity
+    package internal(set) var info: BlockInfo
+    package let settings: LogicalUnitSettings
+
+    var modes: ModePages
+    var attentions = UnitAttentions()
+    var reservation: Reservation?
+    var medium: MediumState
+
+    package init(
+        identity: LogicalUnitIdentity, info: BlockInfo,
+        settings: LogicalUnitSettings = LogicalUnitSettings()
+    ) {
+        self.identity = identity
+        self.info = info
+        self.settings = settings
+        self.modes = ModePages(info: info)
+        self.medium = MediumState()
+    }
+
+    /// Decides what `cdb` needs first. `cdb` has 16 bytes, or more where an extended CDB came.
+    package mutating func begin(_ cdb: RawSpan, nexus: borrowing Nexus) -> TaskStep {
+        let cdb = CDB(cdb)
+        guard let index = CommandTable.standard.index(of: cdb) else {
+            return self.refuseUnknown(cdb, nexus: nexus.id)
+        }
+        let access = CommandTable.standard.commands[index].access
+        if self.reservation != nil, self.conflicts(access.reservation, nexus: nexus.id) {
+            return .finish(CommandResult(status: .reservationConflict))
+        }
+        if self.attentions.pending > 0, !access.traits.contains(.ignoresUnitAttention),
+            let code = self.attentions.take(for: nexus.id)
+        {
+            return self.check(Sense(.unitAttention, code))
+        }
+        if cdb.control & 0x04 != 0 {  // NACA, which NORMACA=0 in INQUIRY data says is not offered
+            return self.check(.invalidFieldInCDB(Int(cdb.controlOffset), bit: 2))
+        }
+        if access.traits.contains(.needsMedium), let sense = self.medium.notReady {
+            return self.check(sense)
+        }
+        if access.traits.contains(.writesMedium), let sense = self.writeProtection {
+            return self.check(sense)
+        }
+        return CommandTable.standard.commands[index].handler(&self, cdb, nexus)
+    }
+
+    /// Decides what the command needs next.
+    package mutating func resume(
+        _ continuation: CommandContinuation, with event: TaskEvent, nexus: borrowing Nexus
+    ) -> TaskStep {
+        switch event {
+        case .performed(.failure(let error)):
+            return .finish(self.failed(error))
+        case .performed(.success(let reply)):
+            return self.resume(continuation, performed: reply)
+        case .collected(let data):
+            return self.resume(continuation, collected: data, nexus: nexus)
+        }
+    }
+
+    /// Sense data for a store that failed.
+    package func failed(_ error: BlockError) -> CommandResult {
+        let sense: Sense =
+            switch error.kind {
+            case .read: Sense(.mediumError, .unrecoveredReadError)
+            case .write: Sense(.mediumError, .writeError)
+            case .full: Sense(.dataProtect, .spaceAllocationFailed)
+            case .readOnly: Sense(.dataProtect, .writeProtected)
+            case .unsupported: Sense(.illegalRequest, .invalidOperationCode)
+            case .unavailable: Sense(.hardwareError, .internalTargetFailure)
+            }
+        return .check(sense, self.senseFormat)
+    }
+
+    /// What D_SENSE chooses.
+    var senseFormat: SenseFormat {
+        self.modes.control.descriptorSense ? .descriptor : .fixed
+    }
+
+    func check(_ sense: Sense) -> TaskStep {
+        .finish(.check(sense, self.senseFormat))
+    }
+
+    private mutating func refuseUnknown(_ cdb: CDB, nexus: UInt64) -> TaskStep {
+        if self.attentions.pending > 0, let code = self.attentions.take(for: nexus) {
+            return self.check(Sense(.unitAttention, code))
+        }
+        // A known operation code whose service action is not: the field in error is the service action.
+        guard CommandTable.standard.isKnown(cdb.operationCode) else {
+            return self.check(Sense(.illegalRequest, .invalidOperationCode))
+        }
+        return self.check(.invalidFieldInCDB(1, bit: 4))
+    }
 }
 
 /// What INQUIRY tells of a logical unit.
@@ -12,9 +114,25 @@ package struct LogicalUnitIdentity: Sendable {
     package var product: String
     /// The unit serial number (VPD page 80), a UUID as LIO writes it.
     package var serial: String
+    /// INQUIRY's product revision level, four characters.
+    package var revision: String
 
-    package init(product: String, serial: String) {
+    package init(product: String, serial: String, revision: String = "0001") {
         self.product = product
         self.serial = serial
+        self.revision = revision
+    }
+}
+
+/// What a user may choose of a logical unit.
+package struct LogicalUnitSettings: Sendable {
+    /// The medium can be taken out (RMB=1).
+    package var removable: Bool
+    /// The most bytes that one READ or WRITE moves (VPD page B0).
+    package var maximumTransferBytes: Int
+
+    package init(removable: Bool = false, maximumTransferBytes: Int = Limits.maximumTransferBytes) {
+        self.removable = removable
+        self.maximumTransferBytes = maximumTransferBytes
     }
 }

@@ -7,12 +7,21 @@ package struct Nexus: Hashable, Sendable {
     package var id: UInt64
     /// The initiator port's name: `<initiator name>,i,0x<ISID>` (RFC 7143's iSCSI initiator port name).
     package var initiatorPort: String
+    /// The iSCSI name of the target, which VPD page 83 shows.
+    package var targetName: String
     /// The target port's relative port identifier: the target portal group tag.
     package var relativeTargetPort: UInt16
 
-    package init(id: UInt64, initiatorPort: String, relativeTargetPort: UInt16) {
+    package init(id: UInt64, initiatorPort: String, targetName: String, relativeTargetPort: UInt16) {
         self.id = id
         self.initiatorPort = initiatorPort
+        self.targetName = targetName
         self.relativeTargetPort = relativeTargetPort
+    }
+
+    /// The target port's name: `<target name>,t,0x<target portal group tag>` (RFC 7143's iSCSI target port name).
+    package var targetPort: String {
+        let digits = String(self.relativeTargetPort, radix: 16, uppercase: false)
+        return "\(self.targetName),t,0x\(String(repeating: "0", count: 4 - digits.count))\(digits)"
     }
 }

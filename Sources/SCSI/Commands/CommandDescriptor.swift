@@ -1,0 +1,47 @@
+// SPDX-License-Identifier: Apache-2.0
+// SPDX-FileCopyrightText: the Apus authors
+
+/// One command of the device server: how it is recognised, what it may meet, who answers it.
+struct CommandDescriptor: Sendable {
+    /// What a command does to a unit, which `begin` then does and returns.
+    typealias Handler = @Sendable (inout LogicalUnit, CDB, Nexus) -> TaskStep
+
+    /// The command's name as the standards print it.
+    let name: String
+    /// CDB usage data (SPC-4 §6.35.3): a CDB-sized map whose set bits the unit looks at. Byte 0 is the operation code,
+    /// and the service action stands in its field.
+    let usage: [UInt8]
+    let serviceAction: UInt16?
+    let access: Access
+    let handler: Handler
+
+    var operationCode: UInt8 { self.usage[0] }
+
+    /// What is checked before the handler; kept apart so that a look at it touches no reference count.
+    struct Access: Sendable {
+        var reservation: ReservationRule
+        var traits: Traits
+    }
+
+    struct Traits: OptionSet, Sendable {
+        let rawValue: UInt8
+
+        /// Answered although a unit attention waits (SAM-5 §5.14).
+        static let ignoresUnitAttention = Traits(rawValue: 1 << 0)
+        /// Refused while there is no medium, or it is stopped.
+        static let needsMedium = Traits(rawValue: 1 << 1)
+        /// Refused where the medium is write-protected.
+        static let writesMedium = Traits(rawValue: 1 << 2)
+    }
+
+    init(
+        _ name: String, _ usage: [UInt8], serviceAction: UInt16? = nil, _ reservation: ReservationRule,
+        _ traits: Traits = [], handler: @escaping Handler
+    ) {
+        self.name = name
+        self.usage = usage
+        self.serviceAction = serviceAction
+        self.access = Access(reservation: reservation, traits: traits)
+        self.handler = handler
+    }
+}

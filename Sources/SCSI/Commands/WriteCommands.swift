@@ -1,0 +1,47 @@
+// SPDX-License-Identifier: Apache-2.0
+// SPDX-FileCopyrightText: the Apus authors
+
+internal import Block
+
+extension CommandDescriptor {
+    /// WRITE (SBC-3 §5.32–5.35). WRPROTECT is unused in the usage maps: the unit keeps no protection information.
+    static let writes: [CommandDescriptor] = [
+        CommandDescriptor(
+            "WRITE (6)", [0x0A, 0x1F, 0xFF, 0xFF, 0xFF, 0x04], .writes, .medium,
+            handler: { unit, cdb, _ in
+                unit.write(.six(cdb), durable: !unit.modes.caching.writeCacheEnabled)
+            }),
+        CommandDescriptor(
+            "WRITE (10)", [0x2A, 0x18, 0xFF, 0xFF, 0xFF, 0xFF, 0x00, 0xFF, 0xFF, 0x04], .writes, .medium,
+            handler: { unit, cdb, _ in unit.write(.ten(cdb), cdb) }),
+        CommandDescriptor(
+            "WRITE (12)", [0xAA, 0x18, 0xFF, 0xFF, 0xFF, 0xFF, 0xFF, 0xFF, 0xFF, 0xFF, 0x00, 0x04],
+            .writes, .medium,
+            handler: { unit, cdb, _ in unit.write(.twelve(cdb), cdb) }),
+        CommandDescriptor(
+            "WRITE (16)",
+            [
+                0x8A, 0x18, 0xFF, 0xFF, 0xFF, 0xFF, 0xFF, 0xFF, 0xFF, 0xFF, 0xFF, 0xFF, 0xFF, 0xFF, 0x00, 0x04,
+            ],
+            .writes, .medium,
+            handler: { unit, cdb, _ in unit.write(.sixteen(cdb), cdb) }),
+    ]
+}
+
+extension CommandDescriptor.Traits {
+    /// Changes blocks of the medium.
+    static let medium: CommandDescriptor.Traits = [.needsMedium, .writesMedium]
+}
+
+extension LogicalUnit {
+    fileprivate func write(_ access: BlockAccess, _ cdb: CDB) -> TaskStep {
+        guard !cdb.has(0xE0, at: 1) else { return self.check(.invalidFieldInCDB(1, bit: 7)) }  // WRPROTECT
+        return self.write(access, durable: self.isDurable(cdb))
+    }
+
+    fileprivate func write(_ access: BlockAccess, durable: Bool) -> TaskStep {
+        if let sense = self.invalid(access, maximumBlocks: self.maximumTransferBlocks) { return self.check(sense) }
+        guard access.count > 0 else { return .finish(.good) }
+        return .write(access.range, durable: durable)
+    }
+}

@@ -1,0 +1,31 @@
+// SPDX-License-Identifier: Apache-2.0
+// SPDX-FileCopyrightText: the Apus authors
+
+/// The bounds of a logical unit, each with its reason.
+package enum Limits {
+    /// Flat space addressing has 14 bits (SAM-5 §4.6).
+    package static let largestLUN: UInt16 = 0x3FFF
+
+    /// The most bytes that one READ or WRITE moves: what the server is ready to hold for a command. Larger than
+    /// what any initiator seen sends (Linux stops at 4 MiB or less, iPXE and edk2 below 1 MiB).
+    package static let maximumTransferBytes = 16 << 20
+
+    /// What VPD page B0 recommends: Linux caps its requests at it.
+    package static let optimalTransferBytes = 1 << 20
+
+    /// The most bytes of Data-Out that a command gathers in memory besides READ and WRITE (VERIFY, COMPARE AND
+    /// WRITE, ORWRITE, parameter lists).
+    package static let maximumCollectedBytes = 16 << 20
+
+    /// UNMAP block descriptors of one command: a parameter list of 4 KiB.
+    package static let maximumUnmapDescriptors: UInt32 = 255
+
+    /// The most bytes that one WRITE SAME touches: keeps a store's one request to a second or so.
+    package static let maximumWriteSameBytes: UInt64 = 1 << 30
+
+    /// COMPARE AND WRITE's one-byte block count; more gains nothing.
+    package static let maximumCompareAndWriteBlocks: UInt8 = 255
+
+    /// Unit attentions that wait for one nexus; SAM-5 §5.14 lets older ones be dropped for POWER ON beyond that.
+    static let pendingAttentions = 16
+}

@@ -1,0 +1,51 @@
+// SPDX-License-Identifier: Apache-2.0
+// SPDX-FileCopyrightText: the Apus authors
+
+package import Block
+
+/// What happens to a logical unit besides commands.
+extension LogicalUnit {
+    /// A nexus has come into being. Its first command learns that everything the initiator knew may be stale
+    /// (SAM-5 §5.14): iPXE, edk2, Linux and libiscsi all retry after this unit attention.
+    package mutating func nexusBegan(_ nexus: Nexus) {
+        self.attentions.begin(nexus.id)
+        self.attentions.add(.powerOnOrReset, for: nexus.id)
+    }
+
+    /// A nexus is gone, and with it what it held: RESERVE's reservation (SPC-2 §5.5.1), PREVENT's lock, its unit
+    /// attentions.
+    package mutating func nexusEnded(_ id: UInt64) {
+        self.attentions.end(id)
+        self.medium.preventing.remove(id)
+        if self.reservation?.holder == id {
+            self.reservation = nil
+        }
+    }
+
+    /// LOGICAL UNIT RESET, or a target reset (SAM-5 §6.3.3): reservations by RESERVE end, mode pages and the medium's
+    /// state return to their defaults, and every nexus learns of it.
+    package mutating func reset() {
+        self.reservation = nil
+        self.medium = MediumState()
+        self.modes.reset()
+        self.attentions.addForAll(.busDeviceReset)
+    }
+
+    /// CLEAR TASK SET (SAM-5 §7.4): `nexuses` are those other than the sender that lost commands by it.
+    package mutating func tasksCleared(of nexuses: [UInt64]) {
+        for id in nexuses {
+            self.attentions.add(.commandsClearedByAnotherInitiator, for: id)
+        }
+    }
+
+    /// The LUNs that a nexus may reach are others than before.
+    package mutating func lunInventoryChanged(for id: UInt64) {
+        self.attentions.add(.reportedLUNsDataHasChanged, for: id)
+    }
+
+    /// The store has another size than before.
+    package mutating func resized(to info: BlockInfo) {
+        self.info = info
+        self.attentions.addForAll(.capacityDataHasChanged)
+    }
+}

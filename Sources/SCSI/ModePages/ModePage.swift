@@ -1,0 +1,118 @@
+// SPDX-License-Identifier: Apache-2.0
+// SPDX-FileCopyrightText: the Apus authors
+
+internal import Block
+internal import NIOCore
+
+/// A mode page: its bytes from the page code on, and which of them MODE SELECT may change (SPC-4 §7.5.6).
+struct ModePage: Sendable {
+    /// The bytes in force.
+    private(set) var current: [UInt8]
+    /// The bytes after a reset.
+    let defaults: [UInt8]
+    /// Bits that may be changed.
+    let changeable: [UInt8]
+
+    var code: UInt8 { self.defaults[0] & 0x3F }
+
+    init(_ defaults: [UInt8], changeable: [Int: UInt8]) {
+        self.current = defaults
+        self.defaults = defaults
+        self.changeable = defaults.indices.map { index in
+            index < 2 ? defaults[index] : changeable[index] ?? 0
+        }
+    }
+
+    /// The offset of the first byte of `bytes` that would change what may not change, nil when all may be stored.
+    func firstRefusal(of bytes: [UInt8]) -> Int? {
+        self.current.indices.dropFirst(2).first {
+            (bytes[$0] ^ self.current[$0]) & ~self.changeable[$0] != 0
+        }
+    }
+
+    /// Stores bytes that `firstRefusal` has nothing against.
+    mutating func store(_ bytes: [UInt8]) {
+        for index in self.current.indices.dropFirst(2) {
+            self.current[index] = bytes[index]
+        }
+    }
+
+    mutating func reset() {
+        self.current = self.defaults
+    }
+}
+
+/// Which values MODE SENSE asks for (PC).
+enum PageControl: UInt8 {
+    case current = 0b00
+    case changeable = 0b01
+    case defaults = 0b10
+    case saved = 0b11
+}
+
+/// The mode pages of a direct-access unit.
+struct ModePages: Sendable {
+    var caching: CachingModePage
+    var control: ControlModePage
+
+    init(info: BlockInfo) {
+        self.caching = CachingModePage(hasWriteCache: info.capabilities.contains(.writeCache))
+        self.control = ControlModePage()
+    }
+
+    /// In the order of the page codes, as page 3F returns them.
+    var all: [ModePage] { [self.caching.page, self.control.page] }
+
+    mutating func reset() {
+        self.caching.page.reset()
+        self.control.page.reset()
+    }
+
+    /// Stores a page that was taken from `all` and changed.
+    mutating func replace(_ page: ModePage) {
+        switch page.code {
+        case CachingModePage.code: self.caching.page = page
+        case ControlModePage.code: self.control.page = page
+        default: preconditionFailure("mode page \(page.code) is not among those of the unit")
+        }
+    }
+}
+
+/// The caching mode page, 08h (SBC-3 §6.4.5): only WCE says something, and only where there is a cache to switch off.
+struct CachingModePage: Sendable {
+    static let code: UInt8 = 0x08
+    var page: ModePage
+
+    init(hasWriteCache: Bool) {
+        var bytes = [UInt8](repeating: 0, count: 20)
+        bytes[0] = Self.code
+        bytes[1] = 18
+        bytes[2] = hasWriteCache ? 0x04 : 0x00
+        self.page = ModePage(bytes, changeable: hasWriteCache ? [2: 0x04] : [:])
+    }
+
+    /// WCE: a write's status may come before the data is on stable storage.
+    var writeCacheEnabled: Bool { self.page.current[2] & 0x04 != 0 }
+}
+
+/// The control mode page, 0Ah (SPC-4 §7.5.8): the format of sense data, and a write-protect switch.
+struct ControlModePage: Sendable {
+    static let code: UInt8 = 0x0A
+    var page: ModePage
+
+    init() {
+        var bytes = [UInt8](repeating: 0, count: 12)
+        bytes[0] = Self.code
+        bytes[1] = 10
+        bytes[3] = 0x10  // QUEUE ALGORITHM MODIFIER: unrestricted reordering
+        bytes[8] = 0xFF  // BUSY TIMEOUT PERIOD: unlimited
+        bytes[9] = 0xFF
+        self.page = ModePage(bytes, changeable: [2: 0x04, 4: 0x08])
+    }
+
+    /// D_SENSE: sense data in descriptor format.
+    var descriptorSense: Bool { self.page.current[2] & 0x04 != 0 }
+
+    /// SWP: the medium is write-protected until this is cleared.
+    var softwareWriteProtect: Bool { self.page.current[4] & 0x08 != 0 }
+}

@@ -1,0 +1,93 @@
+// SPDX-License-Identifier: Apache-2.0
+// SPDX-FileCopyrightText: the Apus authors
+
+internal import Block
+internal import NIOCore
+
+extension CommandDescriptor {
+    /// MODE SENSE (SPC-4 §6.11, §6.12).
+    static let modeSense: [CommandDescriptor] = [
+        CommandDescriptor(
+            "MODE SENSE (6)", [0x1A, 0x08, 0xFF, 0xFF, 0xFF, 0x04], .writes,
+            handler: { unit, cdb, _ in
+                unit.modeSense(cdb, allocationLength: Int(cdb[4]), headerLength: 4, longLBA: false)
+            }),
+        CommandDescriptor(
+            "MODE SENSE (10)", [0x5A, 0x18, 0xFF, 0xFF, 0x00, 0x00, 0x00, 0xFF, 0xFF, 0x04], .writes,
+            handler: { unit, cdb, _ in
+                unit.modeSense(
+                    cdb, allocationLength: Int(cdb.uint16(7)), headerLength: 8, longLBA: cdb.has(0x10, at: 1))
+            }),
+    ]
+}
+
+extension LogicalUnit {
+    fileprivate func modeSense(
+        _ cdb: CDB, allocationLength: Int, headerLength: Int, longLBA: Bool
+    ) -> TaskStep {
+        let pages: [ModePage]
+        let pageCode = cdb[2] & 0x3F
+        let subpage = cdb[3]
+        guard subpage == 0x00 || subpage == 0xFF else { return self.check(.invalidFieldInCDB(3)) }
+        if pageCode == 0x3F {
+            pages = self.modes.all
+        } else {
+            pages = self.modes.all.filter { $0.code == pageCode }
+            guard !pages.isEmpty else { return self.check(.invalidFieldInCDB(2, bit: 5)) }
+        }
+        var body = ByteBuffer()
+        for page in pages {
+            switch PageControl(rawValue: cdb[2] >> 6) {
+            case .current: body.writeBytes(page.current)
+            case .changeable: body.writeBytes(page.changeable)
+            case .defaults: body.writeBytes(page.defaults)
+            case .saved, nil: return self.check(Sense(.illegalRequest, .savingParametersNotSupported))
+            }
+        }
+        let descriptor = cdb.has(0x08, at: 1) ? ByteBuffer() : self.blockDescriptor(longLBA: longLBA)
+        var data = self.modeParameterHeader(
+            headerLength: headerLength, descriptorLength: descriptor.readableBytes,
+            bodyLength: body.readableBytes, longLBA: longLBA)
+        data.writeImmutableBuffer(descriptor)
+        data.writeImmutableBuffer(body)
+        return .finish(.good(data.cut(to: allocationLength)))
+    }
+
+    /// Four or eight bytes (SPC-4 §7.5.5). The device-specific parameter is SBC-3's: WP and DPOFUA.
+    private func modeParameterHeader(
+        headerLength: Int, descriptorLength: Int, bodyLength: Int, longLBA: Bool
+    ) -> ByteBuffer {
+        let length = headerLength + descriptorLength + bodyLength
+        let deviceSpecific: UInt8 = (self.writeProtection == nil ? 0x00 : 0x80) | 0x10
+        var header = ByteBuffer()
+        header.reserveCapacity(length)
+        if headerLength == 4 {
+            header.writeInteger(UInt8(clamping: length - 1))
+            header.writeInteger(UInt8(0))
+            header.writeInteger(deviceSpecific)
+            header.writeInteger(UInt8(clamping: descriptorLength))
+        } else {
+            header.writeInteger(UInt16(clamping: length - 2))
+            header.writeInteger(UInt8(0))
+            header.writeInteger(deviceSpecific)
+            header.writeInteger(UInt8(longLBA && descriptorLength > 0 ? 0x01 : 0x00))
+            header.writeInteger(UInt8(0))
+            header.writeInteger(UInt16(clamping: descriptorLength))
+        }
+        return header
+    }
+
+    /// Eight bytes, or sixteen where LLBAA=1 (SBC-3 §6.4.2).
+    private func blockDescriptor(longLBA: Bool) -> ByteBuffer {
+        let geometry = self.info.geometry
+        var descriptor = ByteBuffer()
+        if longLBA {
+            descriptor.writeInteger(geometry.blockCount)
+            descriptor.writeInteger(UInt32(0))
+        } else {
+            descriptor.writeInteger(UInt32(clamping: geometry.blockCount))
+        }
+        descriptor.writeInteger(UInt32(geometry.blockSize))  // DENSITY CODE 0 and 24 bits of length in the short form
+        return descriptor
+    }
+}

@@ -1,0 +1,72 @@
+// SPDX-License-Identifier: Apache-2.0
+// SPDX-FileCopyrightText: the Apus authors
+
+/// A reservation of the whole logical unit.
+///
+/// RESERVE and RELEASE are SPC-2's; initiators that know nothing else still use them, and they end with their nexus.
+struct Reservation: Sendable {
+    /// The nexus that holds it.
+    var holder: UInt64
+}
+
+/// Which commands another nexus's reservation keeps out.
+enum ReservationRule: Sendable {
+    /// None (INQUIRY, REPORT LUNS, REQUEST SENSE, READ CAPACITY …).
+    case always
+    /// RESERVE's only; persistent reservations let the command through (TEST UNIT READY …).
+    case unlessReserved
+    /// Those that exclude reading.
+    case reads
+    /// All.
+    case writes
+}
+
+extension LogicalUnit {
+    /// Whether a command under `rule` must end with RESERVATION CONFLICT.
+    func conflicts(_ rule: ReservationRule, nexus: UInt64) -> Bool {
+        guard let reservation = self.reservation, reservation.holder != nexus else { return false }
+        return rule != .always
+    }
+}
+
+extension CommandDescriptor {
+    /// RESERVE and RELEASE (SPC-2 §7.21–7.24). Third-party reservations and extents went out of use with them.
+    static let reserveRelease: [CommandDescriptor] = [
+        CommandDescriptor(
+            "RESERVE (6)", [0x16, 0x00, 0x00, 0x00, 0x00, 0x04], .writes,
+            handler: { unit, cdb, nexus in unit.reserve(cdb, nexus) }),
+        CommandDescriptor(
+            "RELEASE (6)", [0x17, 0x00, 0x00, 0x00, 0x00, 0x04], .always,
+            handler: { unit, cdb, nexus in unit.release(cdb, nexus) }),
+        CommandDescriptor(
+            "RESERVE (10)", [0x56, 0x00, 0x00, 0x00, 0x00, 0x00, 0x00, 0x00, 0x00, 0x04], .writes,
+            handler: { unit, cdb, nexus in unit.reserve(cdb, nexus) }),
+        CommandDescriptor(
+            "RELEASE (10)", [0x57, 0x00, 0x00, 0x00, 0x00, 0x00, 0x00, 0x00, 0x00, 0x04], .always,
+            handler: { unit, cdb, nexus in unit.release(cdb, nexus) }),
+    ]
+}
+
+extension LogicalUnit {
+    fileprivate mutating func reserve(_ cdb: CDB, _ nexus: Nexus) -> TaskStep {
+        if let sense = self.unsupportedExtent(cdb) { return self.check(sense) }
+        self.reservation = Reservation(holder: nexus.id)
+        return .finish(.good)
+    }
+
+    /// Releasing what another holds, or nobody, changes nothing and is no error.
+    fileprivate mutating func release(_ cdb: CDB, _ nexus: Nexus) -> TaskStep {
+        if let sense = self.unsupportedExtent(cdb) { return self.check(sense) }
+        if self.reservation?.holder == nexus.id {
+            self.reservation = nil
+        }
+        return .finish(.good)
+    }
+
+    /// 3RDPTY in bit 4 and EXTENT in bit 0 of byte 1.
+    private func unsupportedExtent(_ cdb: CDB) -> Sense? {
+        if cdb.has(0x10, at: 1) { return .invalidFieldInCDB(1, bit: 4) }
+        if cdb.has(0x01, at: 1) { return .invalidFieldInCDB(1, bit: 0) }
+        return nil
+    }
+}

@@ -1,0 +1,60 @@
+// SPDX-License-Identifier: Apache-2.0
+// SPDX-FileCopyrightText: the Apus authors
+
+/// Sense keys (SPC-4 §4.5.6).
+package enum SenseKey: UInt8, Sendable {
+    case noSense = 0x0
+    case recoveredError = 0x1
+    case notReady = 0x2
+    case mediumError = 0x3
+    case hardwareError = 0x4
+    case illegalRequest = 0x5
+    case unitAttention = 0x6
+    case dataProtect = 0x7
+    case copyAborted = 0xA
+    case abortedCommand = 0xB
+    case miscompare = 0xE
+}
+
+/// An additional sense code with its qualifier: `ASC << 8 | ASCQ`.
+package struct AdditionalSense: Hashable, Sendable {
+    package var rawValue: UInt16
+
+    package init(_ rawValue: UInt16) {
+        self.rawValue = rawValue
+    }
+
+    static let none = AdditionalSense(0x0000)
+    static let becomingReady = AdditionalSense(0x0401)
+    static let initializingCommandRequired = AdditionalSense(0x0402)
+    static let sanitizeInProgress = AdditionalSense(0x041B)
+    static let writeError = AdditionalSense(0x0C00)
+    static let invalidFieldInCommandInformationUnit = AdditionalSense(0x0E03)
+    static let unrecoveredReadError = AdditionalSense(0x1100)
+    static let parameterListLengthError = AdditionalSense(0x1A00)
+    static let miscompareDuringVerify = AdditionalSense(0x1D00)
+    static let invalidOperationCode = AdditionalSense(0x2000)
+    static let lbaOutOfRange = AdditionalSense(0x2100)
+    static let invalidFieldInCDB = AdditionalSense(0x2400)
+    static let logicalUnitNotSupported = AdditionalSense(0x2500)
+    static let invalidFieldInParameterList = AdditionalSense(0x2600)
+    static let invalidReleaseOfPersistentReservation = AdditionalSense(0x2604)
+    static let writeProtected = AdditionalSense(0x2700)
+    static let softwareWriteProtected = AdditionalSense(0x2702)
+    static let spaceAllocationFailed = AdditionalSense(0x2707)
+    static let mediumMayHaveChanged = AdditionalSense(0x2800)
+    static let powerOnOrReset = AdditionalSense(0x2900)
+    static let busDeviceReset = AdditionalSense(0x2903)
+    static let modeParametersChanged = AdditionalSense(0x2A01)
+    static let reservationsPreempted = AdditionalSense(0x2A03)
+    static let reservationsReleased = AdditionalSense(0x2A04)
+    static let registrationsPreempted = AdditionalSense(0x2A05)
+    static let capacityDataHasChanged = AdditionalSense(0x2A09)
+    static let commandsClearedByAnotherInitiator = AdditionalSense(0x2F00)
+    static let savingParametersNotSupported = AdditionalSense(0x3900)
+    static let mediumNotPresent = AdditionalSense(0x3A00)
+    static let reportedLUNsDataHasChanged = AdditionalSense(0x3F0E)
+    static let internalTargetFailure = AdditionalSense(0x4400)
+    static let mediumRemovalPrevented = AdditionalSense(0x5302)
+    static let insufficientRegistrationResources = AdditionalSense(0x5504)
+}

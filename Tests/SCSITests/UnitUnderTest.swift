@@ -1,0 +1,87 @@
+// SPDX-License-Identifier: Apache-2.0
+// SPDX-FileCopyrightText: the Apus authors
+
+import Block
+import NIOCore
+import SCSI
+
+/// A logical unit with one nexus whose power-on unit attention has been taken.
+struct UnitUnderTest {
+    static let serial = "6f1c2d3e-4a5b-4c6d-8e7f-90a1b2c3d4e5"
+    var unit: LogicalUnit
+    let nexus = UnitUnderTest.nexus(1)
+
+    init(
+        blockSize: Int = 512, blockCount: UInt64 = 0x10000, physicalBlockExponent: UInt8 = 0,
+        capabilities: BlockCapabilities = [.writeCache, .unmap, .unmapZeroes],
+        settings: LogicalUnitSettings = LogicalUnitSettings(), freshNexus: Bool = false
+    ) {
+        let geometry = BlockGeometry(
+            blockSize: blockSize, physicalBlockExponent: physicalBlockExponent, blockCount: blockCount)
+        self.unit = LogicalUnit(
+            identity: LogicalUnitIdentity(product: "disk0", serial: Self.serial),
+            info: BlockInfo(geometry: geometry, capabilities: capabilities, maxUnmapBlocks: 0x1000),
+            settings: settings)
+        self.unit.nexusBegan(self.nexus)
+        if !freshNexus {
+            _ = self.begin([0, 0, 0, 0, 0, 0])
+        }
+    }
+
+    static func nexus(_ id: UInt64) -> Nexus {
+        Nexus(
+            id: id, initiatorPort: "iqn.2026-11.org.example:host\(id),i,0x00023d00000\(id)",
+            targetName: "iqn.2026-11.org.apus:disk", relativeTargetPort: 1)
+    }
+
+    /// The first step of a command.
+    mutating func begin(_ cdb: [UInt8], from nexus: Nexus? = nil) -> TaskStep {
+        self.unit.begin(ByteBuffer(bytes: Self.padded(cdb)).readableBytesSpan, nexus: nexus ?? self.nexus)
+    }
+
+    /// A command that ends in its first step.
+    mutating func run(_ cdb: [UInt8], from nexus: Nexus? = nil) -> CommandResult? {
+        guard case .finish(let result) = self.begin(cdb, from: nexus) else { return nil }
+        return result
+    }
+
+    /// The Data-In of a command that ends with GOOD in its first step.
+    mutating func dataIn(_ cdb: [UInt8]) -> [UInt8]? {
+        guard let result = self.run(cdb), result.status == .good else { return nil }
+        return result.dataIn.map { Array($0.readableBytesView) }
+    }
+
+    static func padded(_ cdb: [UInt8]) -> [UInt8] {
+        cdb + [UInt8](repeating: 0, count: max(16 - cdb.count, 0))
+    }
+}
+
+extension CommandResult {
+    /// Sense key, additional sense code and qualifier, as three hexadecimal numbers; empty without sense.
+    var senseText: String {
+        guard self.status == .checkCondition, let sense = self.sense.map({ Array($0.readableBytesView) }) else {
+            return ""
+        }
+        let (key, code, qualifier) =
+            sense[0] & 0x7F >= 0x72 ? (sense[1], sense[2], sense[3]) : (sense[2] & 0x0F, sense[12], sense[13])
+        return "\(hex(key))/\(hex(code))/\(hex(qualifier))"
+    }
+}
+
+extension TaskStep {
+    var result: CommandResult? {
+        guard case .finish(let result) = self else { return nil }
+        return result
+    }
+}
+
+func hex(_ byte: UInt8) -> String {
+    let digits = String(byte, radix: 16, uppercase: true)
+    return digits.count == 1 ? "0" + digits : digits
+}
+
+/// Bytes written as hexadecimal digits, with blanks and line ends between them as one likes.
+func bytes(_ text: String) -> [UInt8] {
+    let digits = text.compactMap(\.hexDigitValue)
+    return stride(from: 0, to: digits.count - 1, by: 2).map { UInt8(digits[$0] << 4 | digits[$0 + 1]) }
+}
