@@ -1,0 +1,55 @@
+// SPDX-License-Identifier: Apache-2.0
+// SPDX-FileCopyrightText: the Apus authors
+
+extension Change {
+    /// `{"op": "client.add", …}`, as the API carries it.
+    package var json: JSONValue {
+        switch self {
+        case .addClient(let client):
+            .object(["op": .string("client.add"), "client": client.json])
+        case .patchClient(let name, let patch):
+            .object(["op": .string("client.set"), "name": .string(name), "patch": patch])
+        case .removeClient(let name):
+            .object(["op": .string("client.remove"), "name": .string(name)])
+        case .setServices(let services):
+            .object(["op": .string("services.set"), "services": services?.json ?? .null])
+        case .replace(let configuration):
+            .object(["op": .string("replace"), "configuration": configuration.json])
+        }
+    }
+
+    /// Reads what `json` wrote.
+    package static func read(_ json: JSONValue) throws(ChangeRefusal) -> Change {
+        guard case .object(let members) = json else {
+            throw .unreadable([.error("", "a change is an object, not \(json.kindName)", "send {\"op\": …}")])
+        }
+        var reader = ObjectReader(members, path: "")
+        let change: Change?
+        switch reader.required("op") {
+        case "client.add":
+            change = reader.nested("client") { BootClient(&$0) }.map(Change.addClient)
+        case "client.set":
+            let patch = reader.object("patch").map(JSONValue.object)
+            change = .patchClient(name: reader.required("name"), patch: patch ?? .object([:]))
+        case "client.remove":
+            change = .removeClient(name: reader.required("name"))
+        case "services.set":
+            change =
+                members["services"] == .null
+                ? .setServices(nil)
+                : reader.nested("services") { ServiceSettings(&$0) }.map(Change.setServices)
+        case "replace":
+            let (configuration, problems) = Configuration.read(members["configuration"] ?? .null)
+            let errors = problems.filter { $0.severity == .error }
+            guard errors.isEmpty else { throw .unreadable(errors) }
+            return .replace(configuration)
+        case let op:
+            throw .unreadable([.error("op", "\(op) is not a change", "send one of the API's changes")])
+        }
+        guard let change, reader.isSound, reader.problems.isEmpty else {
+            let missing = Problem.error("", "the change's content is missing", "send it with the op")
+            throw .unreadable(reader.problems.isEmpty ? [missing] : reader.problems)
+        }
+        return change
+    }
+}

@@ -1,0 +1,80 @@
+// SPDX-License-Identifier: Apache-2.0
+// SPDX-FileCopyrightText: the Apus authors
+
+/// One change of a configuration, as the command line, the API and the shell ask for it.
+///
+/// A change is sent to whoever owns the configuration and applied there to what it then is, so that two people's
+/// changes at the same time both take effect.
+package enum Change: Hashable, Sendable {
+    case addClient(BootClient)
+    /// Changes the members that `patch` (RFC 7396) names; null takes one back to its default.
+    case patchClient(name: String, patch: JSONValue)
+    case removeClient(name: String)
+    /// Sets the boot services, or with nil does away with them.
+    case setServices(ServiceSettings?)
+    case replace(Configuration)
+}
+
+/// Why a change makes no sense for the configuration it met.
+package enum ChangeRefusal: Error, Hashable, Sendable, CustomStringConvertible {
+    case clientExists(String)
+    case noSuchClient(String, known: [String])
+    case unreadable([Problem])
+
+    package var description: String {
+        switch self {
+        case .clientExists(let name):
+            "there is a machine \(name) already; change it with: apus client set \(name) …"
+        case .noSuchClient(let name, let known):
+            known.isEmpty
+                ? "there is no machine \(name), nor any other; add it with: apus client add \(name) --mac … --image …"
+                : "there is no machine \(name); machines here: \(known.joined(separator: ", "))"
+        case .unreadable(let problems):
+            problems.map(\.description).joined(separator: "; ")
+        }
+    }
+}
+
+extension Configuration {
+    /// The configuration after `change`; not validated yet.
+    package func applying(_ change: Change) throws(ChangeRefusal) -> Configuration {
+        var result = self
+        switch change {
+        case .addClient(let client):
+            guard !self.boot.clients.contains(where: { $0.name == client.name }) else {
+                throw .clientExists(client.name)
+            }
+            result.boot.clients.append(client)
+        case .patchClient(let name, let patch):
+            let index = try self.index(ofClient: name)
+            result.boot.clients[index] = try Self.patched(self.boot.clients[index], patch, index: index)
+        case .removeClient(let name):
+            result.boot.clients.remove(at: try self.index(ofClient: name))
+        case .setServices(let services):
+            result.boot.services = services
+        case .replace(let configuration):
+            result = configuration
+        }
+        return result
+    }
+
+    private func index(ofClient name: String) throws(ChangeRefusal) -> Int {
+        guard let index = self.boot.clients.firstIndex(where: { $0.name == name }) else {
+            throw .noSuchClient(name, known: self.boot.clients.map(\.name).sorted())
+        }
+        return index
+    }
+
+    private static func patched(
+        _ client: BootClient, _ patch: JSONValue, index: Int
+    ) throws(ChangeRefusal) -> BootClient {
+        guard case .object(let members) = client.json.merging(patch) else {
+            let path = "boot.clients[\(index)]"
+            throw .unreadable([.error(path, "\(patch.kindName) stands where an object belongs", "send an object")])
+        }
+        var reader = ObjectReader(members, path: "boot.clients[\(index)]")
+        let client = BootClient(&reader)
+        guard reader.isSound else { throw .unreadable(reader.problems) }
+        return client
+    }
+}

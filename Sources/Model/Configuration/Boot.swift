@@ -1,0 +1,147 @@
+// SPDX-License-Identifier: Apache-2.0
+// SPDX-FileCopyrightText: the Apus authors
+
+/// What Apus adds to LIO's schema: the boot services and the machines that boot by them.
+package struct Boot: Hashable, Sendable {
+    package var services: ServiceSettings?
+    package var clients: [BootClient]
+    package var remainder: Remainder
+
+    package init(
+        services: ServiceSettings? = nil, clients: [BootClient] = [], remainder: Remainder = Remainder()
+    ) {
+        self.services = services
+        self.clients = clients
+        self.remainder = remainder
+    }
+
+    init(_ reader: inout ObjectReader) {
+        self.init(
+            services: reader.nested("services") { ServiceSettings(&$0) },
+            clients: reader.elements("clients") { BootClient(&$0) })
+        self.remainder = reader.remainder
+    }
+
+    package var json: JSONValue {
+        self.remainder.object([
+            "services": self.services?.json,
+            "clients": .array(self.clients.map(\.json)),
+        ])
+    }
+}
+
+/// Where the boot services answer, and what part of DHCP is theirs.
+package struct ServiceSettings: Hashable, Sendable {
+    /// The address of this host that machines are told.
+    package var address: String
+    package var interface: String
+    package var dhcp: DHCP
+    package var tftpPort: Int
+    package var httpPort: Int
+    package var iscsiPort: Int
+    package var remainder: Remainder
+
+    package enum DHCP: Hashable, Sendable {
+        /// Another server points machines here.
+        case off
+        /// Boot information only, beside an existing DHCP server.
+        case proxy
+        /// Addresses too, for an isolated network.
+        case range(AddressRange)
+    }
+
+    package init(
+        address: String, interface: String, dhcp: DHCP, tftpPort: Int = 69, httpPort: Int = 8080,
+        iscsiPort: Int = 3260, remainder: Remainder = Remainder()
+    ) {
+        self.address = address
+        self.interface = interface
+        self.dhcp = dhcp
+        self.tftpPort = tftpPort
+        self.httpPort = httpPort
+        self.iscsiPort = iscsiPort
+        self.remainder = remainder
+    }
+
+    init(_ reader: inout ObjectReader) {
+        self.init(
+            address: reader.required("address"), interface: reader.required("interface"),
+            dhcp: Self.readDHCP(&reader), tftpPort: reader.integer("tftp_port") ?? 69,
+            httpPort: reader.integer("http_port") ?? 8080, iscsiPort: reader.integer("iscsi_port") ?? 3260)
+        self.remainder = reader.remainder
+    }
+
+    private static func readDHCP(_ reader: inout ObjectReader) -> DHCP {
+        let range = reader.nested("range") { AddressRange(&$0) }
+        switch (reader.required("dhcp"), range) {
+        case ("off", _): return .off
+        case ("proxy", _): return .proxy
+        case ("range", let range?): return .range(range)
+        case ("range", nil):
+            reader.fail("range", "dhcp is range but no range is given", "add range {first, last, prefix_length}")
+        case ("", _): break
+        case (let other, _):
+            reader.fail("dhcp", "\(other) is not a way to answer DHCP", "write off, proxy or range")
+        }
+        return .off
+    }
+
+    package var json: JSONValue {
+        let mode: String
+        var range: JSONValue?
+        switch self.dhcp {
+        case .off: mode = "off"
+        case .proxy: mode = "proxy"
+        case .range(let addresses):
+            mode = "range"
+            range = addresses.json
+        }
+        return self.remainder.object([
+            "address": .string(self.address),
+            "interface": .string(self.interface),
+            "dhcp": .string(mode),
+            "range": range,
+            "tftp_port": .integer(self.tftpPort),
+            "http_port": .integer(self.httpPort),
+            "iscsi_port": .integer(self.iscsiPort),
+        ])
+    }
+}
+
+/// The addresses that Apus hands out.
+package struct AddressRange: Hashable, Sendable {
+    package var first: String
+    package var last: String
+    package var prefixLength: Int
+    package var router: String?
+    package var leaseSeconds: Int
+    package var remainder: Remainder
+
+    package init(
+        first: String, last: String, prefixLength: Int = 24, router: String? = nil, leaseSeconds: Int = 3600,
+        remainder: Remainder = Remainder()
+    ) {
+        self.first = first
+        self.last = last
+        self.prefixLength = prefixLength
+        self.router = router
+        self.leaseSeconds = leaseSeconds
+        self.remainder = remainder
+    }
+
+    init(_ reader: inout ObjectReader) {
+        self.init(
+            first: reader.required("first"), last: reader.required("last"),
+            prefixLength: reader.integer("prefix_length") ?? 24, router: reader.string("router"),
+            leaseSeconds: reader.integer("lease_seconds") ?? 3600)
+        self.remainder = reader.remainder
+    }
+
+    package var json: JSONValue {
+        self.remainder.object([
+            "first": .string(self.first), "last": .string(self.last),
+            "prefix_length": .integer(self.prefixLength), "router": self.router.map(JSONValue.string),
+            "lease_seconds": .integer(self.leaseSeconds),
+        ])
+    }
+}

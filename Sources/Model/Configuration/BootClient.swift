@@ -1,0 +1,123 @@
+// SPDX-License-Identifier: Apache-2.0
+// SPDX-FileCopyrightText: the Apus authors
+
+/// A machine without a disk: how it is known, and what it boots.
+///
+/// Its disk, its target and its ACL follow from this and are not written down a second time.
+package struct BootClient: Hashable, Sendable {
+    package var name: String
+    /// As the user wrote it; compare by `MACText.canonical`.
+    package var mac: String
+    package var source: Source
+    package var method: Method
+    package var initiatorName: String?
+    package var targetName: String?
+    /// Added to the image's own.
+    package var kernelArguments: String?
+    /// Bytes of the disk; at least the image's, which is the default.
+    package var size: Int?
+    package var remainder: Remainder
+
+    /// What the machine's disk is.
+    package enum Source: Hashable, Sendable {
+        /// A copy of its own of the image named, made when it is first needed.
+        case image(String)
+        /// A file that the user looks after.
+        case disk(String)
+    }
+
+    /// How the machine gets from its firmware to its kernel.
+    package enum Method: Hashable, Sendable {
+        /// iPXE attaches the LUN and starts the boot loader on it.
+        case sanboot
+        /// iPXE fetches kernel and initramfs.
+        case kernel(Transport)
+    }
+
+    package enum Transport: String, Hashable, Sendable, CaseIterable {
+        case http, tftp
+    }
+
+    package init(
+        name: String, mac: String, source: Source, method: Method = .sanboot, initiatorName: String? = nil,
+        targetName: String? = nil, kernelArguments: String? = nil, size: Int? = nil,
+        remainder: Remainder = Remainder()
+    ) {
+        self.name = name
+        self.mac = mac
+        self.source = source
+        self.method = method
+        self.initiatorName = initiatorName
+        self.targetName = targetName
+        self.kernelArguments = kernelArguments
+        self.size = size
+        self.remainder = remainder
+    }
+
+    init(_ reader: inout ObjectReader) {
+        let name = reader.required("name")
+        let mac = reader.required("mac")
+        self.init(
+            name: name, mac: mac, source: Self.readSource(&reader), method: Self.readMethod(&reader),
+            initiatorName: reader.string("initiator_name"), targetName: reader.string("target_name"),
+            kernelArguments: reader.string("kernel_arguments"), size: reader.integer("size"))
+        self.remainder = reader.remainder
+    }
+
+    private static func readSource(_ reader: inout ObjectReader) -> Source {
+        switch (reader.string("image"), reader.string("disk")) {
+        case (let image?, nil): return .image(image)
+        case (nil, let disk?): return .disk(disk)
+        case (nil, nil):
+            reader.fail("image", "the machine has neither image nor disk", "name an image or a disk file")
+        case (_?, _?):
+            reader.fail("disk", "the machine has both image and disk", "keep one of them")
+        }
+        return .disk("")
+    }
+
+    private static func readMethod(_ reader: inout ObjectReader) -> Method {
+        let transport = reader.string("transport")
+        switch reader.string("method") ?? "sanboot" {
+        case "sanboot": return .sanboot
+        case "kernel":
+            if let transport = Transport(rawValue: transport ?? "http") { return .kernel(transport) }
+            reader.fail("transport", "\(transport ?? "") is not a transport", "write http or tftp")
+        case let other:
+            reader.fail("method", "\(other) is not a boot method", "write sanboot or kernel")
+        }
+        return .sanboot
+    }
+
+    package var json: JSONValue {
+        var members: [String: JSONValue?] = [
+            "name": .string(self.name),
+            "mac": .string(self.mac),
+            "initiator_name": self.initiatorName.map(JSONValue.string),
+            "target_name": self.targetName.map(JSONValue.string),
+            "kernel_arguments": self.kernelArguments.map(JSONValue.string),
+            "size": self.size.map(JSONValue.integer),
+        ]
+        switch self.source {
+        case .image(let image): members["image"] = .string(image)
+        case .disk(let path): members["disk"] = .string(path)
+        }
+        switch self.method {
+        case .sanboot: members["method"] = .string("sanboot")
+        case .kernel(let transport):
+            members["method"] = .string("kernel")
+            members["transport"] = .string(transport.rawValue)
+        }
+        return self.remainder.object(members)
+    }
+
+    /// The name that the machine's firmware and kernel log in with.
+    package var effectiveInitiatorName: String {
+        self.initiatorName ?? "\(Naming.prefix):\(self.name).initiator"
+    }
+
+    /// The name of the machine's own target.
+    package var effectiveTargetName: String {
+        self.targetName ?? "\(Naming.prefix):\(self.name)"
+    }
+}

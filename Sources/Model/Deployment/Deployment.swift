@@ -1,0 +1,122 @@
+// SPDX-License-Identifier: Apache-2.0
+// SPDX-FileCopyrightText: the Apus authors
+
+/// What is to run, or runs: a configuration with everything spelled out that follows from it.
+///
+/// It is what plans are made from. The empty one is a daemon that serves nothing.
+package struct Deployment: Hashable, Sendable {
+    /// By `StorageObject.path`.
+    package var backstores: [String: Backstore]
+    /// By target name.
+    package var targets: [String: ServedTarget]
+    /// Where connections are accepted; no two of them overlap.
+    package var portals: Set<PortalAddress>
+    package var boot: BootDeployment?
+
+    package init(
+        backstores: [String: Backstore] = [:], targets: [String: ServedTarget] = [:],
+        portals: Set<PortalAddress> = [], boot: BootDeployment? = nil
+    ) {
+        self.backstores = backstores
+        self.targets = targets
+        self.portals = portals
+        self.boot = boot
+    }
+}
+
+/// An open backstore.
+package struct Backstore: Hashable, Sendable {
+    package var kind: Kind
+    /// INQUIRY's product identification.
+    package var product: String
+    /// The unit serial number.
+    package var serial: String
+    package var isReadOnly: Bool
+
+    package enum Kind: Hashable, Sendable {
+        /// `size` is needed only where the file does not exist yet; `original` is then what it becomes a copy of.
+        case file(path: String, size: Int?, writeBack: Bool, original: String?)
+        case block(path: String)
+        case ramdisk(size: Int, forgetful: Bool)
+    }
+
+    package init(kind: Kind, product: String, serial: String, isReadOnly: Bool = false) {
+        self.kind = kind
+        self.product = product
+        self.serial = serial
+        self.isReadOnly = isReadOnly
+    }
+}
+
+/// A target as it is served.
+package struct ServedTarget: Hashable, Sendable {
+    package var name: String
+    package var portalGroupTag: UInt16
+    /// Backstores by LUN.
+    package var luns: [UInt16: String]
+    /// Nil lets everybody in (LIO's demo mode).
+    package var initiators: Set<String>?
+
+    package init(name: String, portalGroupTag: UInt16, luns: [UInt16: String], initiators: Set<String>?) {
+        self.name = name
+        self.portalGroupTag = portalGroupTag
+        self.luns = luns
+        self.initiators = initiators
+    }
+}
+
+/// Where iSCSI connections are accepted.
+package struct PortalAddress: Hashable, Sendable, CustomStringConvertible {
+    package var address: IPAddress
+    package var port: UInt16
+
+    package init(address: IPAddress, port: UInt16) {
+        self.address = address
+        self.port = port
+    }
+
+    package var description: String {
+        self.address.isIPv4 ? "\(self.address):\(self.port)" : "[\(self.address)]:\(self.port)"
+    }
+
+    /// Whether a socket on this address also accepts what is sent to `other`, so that both cannot be bound.
+    ///
+    /// Linux's `::` accepts IPv4 too.
+    package func covers(_ other: PortalAddress) -> Bool {
+        guard self.port == other.port else { return false }
+        if self.address == other.address { return true }
+        return self.address.isUnspecified && (!self.address.isIPv4 || other.address.isIPv4)
+    }
+}
+
+/// The boot services as they run.
+package struct BootDeployment: Hashable, Sendable {
+    package var services: ServiceSettings
+    /// By canonical MAC.
+    package var machines: [String: Machine]
+
+    package init(services: ServiceSettings, machines: [String: Machine]) {
+        self.services = services
+        self.machines = machines
+    }
+}
+
+/// What one machine is told.
+package struct Machine: Hashable, Sendable {
+    package var client: String
+    package var initiatorName: String
+    package var targetName: String
+    package var method: Method
+
+    package enum Method: Hashable, Sendable {
+        case sanboot
+        case kernel(kernelPath: String, initramfsPath: String, arguments: String, BootClient.Transport)
+    }
+
+    package init(client: String, initiatorName: String, targetName: String, method: Method) {
+        self.client = client
+        self.initiatorName = initiatorName
+        self.targetName = targetName
+        self.method = method
+    }
+}

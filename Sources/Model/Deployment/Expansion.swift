@@ -1,0 +1,135 @@
+// SPDX-License-Identifier: Apache-2.0
+// SPDX-FileCopyrightText: the Apus authors
+
+extension Configuration {
+    /// What is to run, and what of the configuration cannot.
+    ///
+    /// Entries that have errors are left out; everything else runs.
+    package func expanded(in surroundings: Surroundings) -> (deployment: Deployment, problems: [Problem]) {
+        let problems = self.validate(in: surroundings)
+        let flawed = Set(problems.lazy.filter { $0.severity == .error }.map(\.path))
+        func isUsable(_ path: String) -> Bool {
+            !flawed.contains { $0 == path || $0.hasPrefix(path + ".") }
+        }
+        var expansion = Expansion(surroundings: surroundings)
+        for (index, object) in self.storageObjects.enumerated() where isUsable("storage_objects[\(index)]") {
+            expansion.add(object)
+        }
+        for (index, target) in self.targets.enumerated() where isUsable("targets[\(index)]") {
+            expansion.add(target)
+        }
+        if let services = self.boot.services, isUsable("boot.services") {
+            expansion.start(services)
+        }
+        for (index, client) in self.boot.clients.enumerated() where isUsable("boot.clients[\(index)]") {
+            expansion.add(client)
+        }
+        return (expansion.finish(), problems)
+    }
+}
+
+/// A deployment in the making.
+private struct Expansion {
+    let surroundings: Surroundings
+    var deployment = Deployment()
+    private var wantedPortals: Set<PortalAddress> = []
+
+    init(surroundings: Surroundings) {
+        self.surroundings = surroundings
+    }
+
+    mutating func add(_ object: StorageObject) {
+        let kind: Backstore.Kind
+        switch object.plugin {
+        case "fileio":
+            kind = .file(
+                path: object.dev ?? "", size: object.size, writeBack: object.writeBack ?? false, original: nil)
+        case "block": kind = .block(path: object.dev ?? "")
+        case "ramdisk": kind = .ramdisk(size: object.size ?? 0, forgetful: object.nullIO ?? false)
+        default: return
+        }
+        self.deployment.backstores[object.path] = Backstore(
+            kind: kind, product: object.name, serial: object.wwn ?? Naming.serial(from: object.path),
+            isReadOnly: object.readOnly ?? false)
+    }
+
+    mutating func add(_ target: Target) {
+        guard target.fabric == "iscsi",
+            let group = target.portalGroups.first(where: { $0.enable ?? true && !$0.wantsAuthentication })
+        else { return }
+        var luns: [UInt16: String] = [:]
+        for lun in group.luns where self.deployment.backstores[lun.storageObject] != nil {
+            luns[UInt16(lun.index)] = lun.storageObject
+        }
+        self.deployment.targets[target.wwn] = ServedTarget(
+            name: target.wwn, portalGroupTag: UInt16(group.tag), luns: luns,
+            initiators: group.isDemoMode ? nil : Set(group.nodeACLs.map(\.nodeWWN)))
+        for portal in group.portals {
+            if let address = IPAddress(portal.ipAddress) {
+                self.wantedPortals.insert(PortalAddress(address: address, port: UInt16(portal.port)))
+            }
+        }
+    }
+
+    mutating func start(_ services: ServiceSettings) {
+        self.deployment.boot = BootDeployment(services: services, machines: [:])
+        if let address = IPAddress(services.address) {
+            self.wantedPortals.insert(PortalAddress(address: address, port: UInt16(services.iscsiPort)))
+        }
+    }
+
+    mutating func add(_ client: BootClient) {
+        guard let mac = MACText.canonical(client.mac) else { return }
+        let targetName = client.effectiveTargetName
+        let backstore = StorageObject(plugin: "fileio", name: "client:\(client.name)").path
+        self.deployment.backstores[backstore] = Backstore(
+            kind: self.disk(of: client), product: client.name, serial: Naming.serial(from: targetName))
+        self.deployment.targets[targetName] = ServedTarget(
+            name: targetName, portalGroupTag: 1, luns: [0: backstore],
+            initiators: [client.effectiveInitiatorName])
+        guard let method = self.method(of: client) else { return }
+        self.deployment.boot?.machines[mac] = Machine(
+            client: client.name, initiatorName: client.effectiveInitiatorName, targetName: targetName,
+            method: method)
+    }
+
+    private func disk(of client: BootClient) -> Backstore.Kind {
+        switch client.source {
+        case .disk(let path):
+            return .file(path: path, size: client.size, writeBack: true, original: nil)
+        case .image(let name):
+            let image = self.surroundings.images[name]
+            // Without a size of its own the copy has the image's, and a rebuilt image leaves open copies alone.
+            return .file(
+                path: self.surroundings.diskPath(ofClient: client.name), size: client.size,
+                writeBack: true, original: image?.diskPath)
+        }
+    }
+
+    private func method(of client: BootClient) -> Machine.Method? {
+        guard case .kernel(let transport) = client.method else { return .sanboot }
+        guard case .image(let name) = client.source, let image = self.surroundings.images[name],
+            let services = self.deployment.boot?.services
+        else { return nil }
+        var arguments = [
+            image.kernelArguments,
+            "initiator_name=\(client.effectiveInitiatorName)",
+            "iscsi_target_ip=\(services.address)",
+            "iscsi_target_name=\(client.effectiveTargetName)",
+        ]
+        if services.iscsiPort != 3260 { arguments.append("iscsi_target_port=\(services.iscsiPort)") }
+        if let own = client.kernelArguments { arguments.append(own) }
+        return .kernel(
+            kernelPath: image.kernelPath, initramfsPath: image.initramfsPath,
+            arguments: arguments.filter { !$0.isEmpty }.joined(separator: " "), transport)
+    }
+
+    /// Leaves out the portals that another one covers: `0.0.0.0:3260` and `10.0.0.1:3260` cannot both be bound.
+    mutating func finish() -> Deployment {
+        let wanted = self.wantedPortals
+        self.deployment.portals = wanted.filter { portal in
+            !wanted.contains { $0 != portal && $0.covers(portal) }
+        }
+        return self.deployment
+    }
+}

@@ -1,0 +1,129 @@
+// SPDX-License-Identifier: Apache-2.0
+// SPDX-FileCopyrightText: the Apus authors
+
+/// One act of taking a daemon from what runs to what is to run.
+package enum Step: Hashable, Sendable {
+    case stopBoot
+    case stopListening(PortalAddress)
+    case removeTarget(String)
+    case closeBackstore(String)
+    case openBackstore(String, Backstore)
+    /// Adds the target or replaces its definition; its sessions go on.
+    case setTarget(ServedTarget)
+    case listen(PortalAddress)
+    case startBoot(ServiceSettings)
+    /// Tells the boot services, which run, who boots what.
+    case setMachines([String: Machine])
+}
+
+/// The way from one deployment to another.
+///
+/// Order: nothing new is offered before what it needs exists, nothing goes before what needs it has gone. A target
+/// that a change does not concern is not in the plan at all, so that its sessions notice nothing.
+package enum Plan {
+    package static func diff(_ old: Deployment, _ new: Deployment) -> [Step] {
+        let closing = Self.changed(old.backstores, new.backstores)
+        let opening = Self.changed(new.backstores, old.backstores)
+        // A target holds its stores open: it goes while one of them is closed and another (or the same one, changed)
+        // opened, and comes back. One that only loses a store is redefined before the store is closed.
+        let withdrawn = old.targets.filter { name, target in
+            guard let successor = new.targets[name] else { return true }
+            return !closing.isDisjoint(with: target.luns.values)
+                && !opening.isDisjoint(with: successor.luns.values)
+        }
+        let defined = new.targets.filter { name, target in
+            withdrawn[name] != nil || old.targets[name] != target
+        }
+        var steps: [Step] = []
+        if old.boot != nil, old.boot?.services != new.boot?.services { steps.append(.stopBoot) }
+        steps += old.portals.subtracting(new.portals).sorted().map(Step.stopListening)
+        steps += withdrawn.keys.sorted().map(Step.removeTarget)
+        let (early, late) = Self.split(defined, needing: opening)
+        steps += early.filter { withdrawn[$0.name] == nil }.map(Step.setTarget)
+        steps += closing.sorted().map(Step.closeBackstore)
+        steps += opening.sorted().compactMap { name in new.backstores[name].map { .openBackstore(name, $0) } }
+        steps += (early.filter { withdrawn[$0.name] != nil } + late).map(Step.setTarget)
+        steps += new.portals.subtracting(old.portals).sorted().map(Step.listen)
+        if let boot = new.boot {
+            let isNew = old.boot?.services != boot.services
+            if isNew { steps.append(.startBoot(boot.services)) }
+            let told = isNew ? [:] : old.boot?.machines ?? [:]
+            if told != boot.machines { steps.append(.setMachines(boot.machines)) }
+        }
+        return steps
+    }
+
+    /// The keys of `one` whose values `other` has not.
+    private static func changed(_ one: [String: Backstore], _ other: [String: Backstore]) -> Set<String> {
+        Set(one.lazy.filter { other[$0.key] != $0.value }.map(\.key))
+    }
+
+    private static func split(
+        _ targets: [String: ServedTarget], needing opening: Set<String>
+    ) -> (early: [ServedTarget], late: [ServedTarget]) {
+        let sorted = targets.values.sorted { $0.name < $1.name }
+        return (
+            sorted.filter { opening.isDisjoint(with: $0.luns.values) },
+            sorted.filter { !opening.isDisjoint(with: $0.luns.values) }
+        )
+    }
+}
+
+extension Deployment {
+    /// What runs after `step` was done.
+    package mutating func apply(_ step: Step) {
+        switch step {
+        case .stopBoot: self.boot = nil
+        case .stopListening(let portal): self.portals.remove(portal)
+        case .removeTarget(let name): self.targets[name] = nil
+        case .closeBackstore(let name): self.backstores[name] = nil
+        case .openBackstore(let name, let backstore): self.backstores[name] = backstore
+        case .setTarget(let target): self.targets[target.name] = target
+        case .listen(let portal): self.portals.insert(portal)
+        case .startBoot(let services): self.boot = BootDeployment(services: services, machines: [:])
+        case .setMachines(let machines): self.boot?.machines = machines
+        }
+    }
+}
+
+extension PortalAddress: Comparable {
+    package static func < (left: PortalAddress, right: PortalAddress) -> Bool {
+        if left.address.bytes != right.address.bytes {
+            return left.address.bytes.lexicographicallyPrecedes(right.address.bytes)
+        }
+        return left.port < right.port
+    }
+}
+
+extension Step: CustomStringConvertible {
+    /// The step in words, as `--dry-run` shows it.
+    package var description: String {
+        switch self {
+        case .stopBoot: "stop the boot services"
+        case .stopListening(let portal): "close portal \(portal)"
+        case .removeTarget(let name): "remove target \(name)"
+        case .closeBackstore(let name): "close \(name)"
+        case .openBackstore(let name, let backstore): "open \(name) (\(backstore.kind.summary))"
+        case .setTarget(let target): "serve target \(target.name) with \(Self.count(target.luns.count, "LUN"))"
+        case .listen(let portal): "open portal \(portal)"
+        case .startBoot(let services): "start the boot services on \(services.interface), \(services.address)"
+        case .setMachines(let machines): "answer \(Self.count(machines.count, "machine"))"
+        }
+    }
+
+    private static func count(_ number: Int, _ noun: String) -> String {
+        "\(number) \(noun)\(number == 1 ? "" : "s")"
+    }
+}
+
+extension Backstore.Kind {
+    /// Where the blocks are, in a few words.
+    package var summary: String {
+        switch self {
+        case .file(let path, _, _, nil): path
+        case .file(let path, _, _, let original?): "\(path), a copy of \(original)"
+        case .block(let path): path
+        case .ramdisk(let size, let forgetful): "\(size) bytes of memory\(forgetful ? ", forgetful" : "")"
+        }
+    }
+}

@@ -1,0 +1,18 @@
+// SPDX-License-Identifier: Apache-2.0
+// SPDX-FileCopyrightText: the Apus authors
+
+/// Bounds of the configuration, with their reasons.
+package enum Limits {
+    /// RFC 7143 §4.2.7.1: an iSCSI name takes at most 223 bytes.
+    package static let iscsiNameBytes = 223
+    /// A client's name is a DNS label at most, so that it can be the host's name as well.
+    package static let clientNameBytes = 63
+    /// A backstore's name must leave room in paths and INQUIRY shows its first 16 bytes anyway.
+    package static let backstoreNameBytes = 200
+    /// Flat space addressing, the larger of the single-level LUN formats, has 14 bits.
+    package static let highestLUN = 16_383
+    /// Linux's IFNAMSIZ is 16 with its terminating zero.
+    package static let interfaceNameBytes = 15
+    /// The smallest disk worth having: one that a partition table fits in.
+    package static let smallestDiskBytes = 1 << 20
+}

@@ -1,0 +1,158 @@
+// SPDX-License-Identifier: Apache-2.0
+// SPDX-FileCopyrightText: the Apus authors
+
+extension Validation {
+    mutating func checkServices() {
+        guard let services = self.configuration.boot.services else {
+            if !self.configuration.boot.clients.isEmpty {
+                self.warn(
+                    "boot.services", "machines are configured but no boot services, so nobody answers them",
+                    "run: apus services set --interface IF --address ADDRESS --dhcp proxy")
+            }
+            return
+        }
+        let path = "boot.services"
+        if !(1...Limits.interfaceNameBytes).contains(services.interface.utf8.count)
+            || services.interface.contains(where: { $0 == "/" || $0.isWhitespace })
+        {
+            self.error(
+                "\(path).interface", "\(services.interface) is not an interface's name",
+                "write one that `ip link` shows")
+        }
+        for (key, port) in [
+            ("tftp_port", services.tftpPort), ("http_port", services.httpPort), ("iscsi_port", services.iscsiPort),
+        ] {
+            self.checkPort(port, at: "\(path).\(key)")
+        }
+        if services.httpPort == services.iscsiPort {
+            self.error("\(path).http_port", "HTTP and iSCSI cannot share port \(services.httpPort)", "change one")
+        }
+        guard let address = IPAddress(services.address), let own = address.ipv4Value, !address.isUnspecified else {
+            self.error(
+                "\(path).address", "\(services.address) is not an IPv4 address that machines can reach",
+                "write this host's address on \(services.interface)")
+            return
+        }
+        if case .range(let range) = services.dhcp { self.check(range, around: own, at: "\(path).range") }
+    }
+
+    private mutating func check(_ range: AddressRange, around own: UInt32, at path: String) {
+        guard (1...30).contains(range.prefixLength) else {
+            self.error(
+                "\(path).prefix_length", "\(range.prefixLength) is not the prefix length of a network with room",
+                "write 1 to 30, 24 for 255.255.255.0")
+            return
+        }
+        if range.leaseSeconds < 60 || range.leaseSeconds > Int(UInt32.max) - 1 {
+            self.error("\(path).lease_seconds", "a lease of \(range.leaseSeconds) s is of no use", "write 60 or more")
+        }
+        var ends: [UInt32] = []
+        let mask = UInt32.max << (32 - UInt32(range.prefixLength))
+        let named = [("first", range.first), ("last", range.last)] + (range.router.map { [("router", $0)] } ?? [])
+        for (key, text) in named {
+            guard let value = IPAddress(text)?.ipv4Value else {
+                self.error("\(path).\(key)", "\(text) is not an IPv4 address", "write one of the machines' network")
+                continue
+            }
+            if value & mask != own & mask {
+                self.error(
+                    "\(path).\(key)", "\(text) is not in the network of the services' address",
+                    "write an address that shares its first \(range.prefixLength) bits")
+            } else if key != "router" {
+                ends.append(value)
+            }
+        }
+        guard ends.count == 2 else { return }
+        if ends[0] > ends[1] {
+            self.error("\(path).last", "\(range.last) comes before \(range.first)", "swap them")
+        } else if ends[0] <= own, own <= ends[1] {
+            self.error(path, "the services' own address is in the range", "leave it out of the range")
+        }
+    }
+
+    mutating func checkClients() {
+        var seen = SeenClients()
+        for (index, client) in self.configuration.boot.clients.enumerated() {
+            let path = "boot.clients[\(index)]"
+            var hasName = false
+            if let flaw = Naming.flaw(inClientName: client.name) {
+                self.error("\(path).name", "\(client.name) cannot be a machine's name: \(flaw)", "choose another")
+            } else if let other = seen.names.updateValue(path, forKey: client.name) {
+                self.error("\(path).name", "\(client.name) is already the machine at \(other)", "choose another name")
+            } else {
+                hasName = true
+            }
+            if let mac = MACText.canonical(client.mac), !MACText.isGroup(mac) {
+                if let other = seen.macs.updateValue(client.name, forKey: mac) {
+                    self.error("\(path).mac", "\(mac) is already the address of \(other)", "correct one of them")
+                }
+            } else {
+                self.error(
+                    "\(path).mac", "\(client.mac) is not a machine's Ethernet address",
+                    "write it as 52:54:00:12:34:56")
+            }
+            // What follows from a wrong name is not worth a second message.
+            if hasName || client.targetName != nil {
+                self.claim(target: client.effectiveTargetName, at: "\(path).target_name")
+            }
+            if hasName || client.initiatorName != nil {
+                self.checkInitiator(of: client, at: "\(path).initiator_name", &seen)
+            }
+            self.checkSource(of: client, hasName: hasName, at: path)
+        }
+    }
+
+    /// Where names and addresses of machines were met.
+    private struct SeenClients {
+        var names: [String: String] = [:]
+        var macs: [String: String] = [:]
+        var initiators: [String: String] = [:]
+    }
+
+    private mutating func checkInitiator(of client: BootClient, at path: String, _ seen: inout SeenClients) {
+        let initiator = client.effectiveInitiatorName
+        if let flaw = Naming.flaw(inISCSIName: initiator) {
+            self.error(
+                path, "\(initiator) is not an iSCSI name: \(flaw)",
+                "write a name like \(Naming.prefix):\(client.name).initiator")
+        } else if let other = seen.initiators.updateValue(client.name, forKey: initiator) {
+            self.error(path, "\(initiator) is already the name of \(other)", "give each machine its own name")
+        }
+    }
+
+    private mutating func checkSource(of client: BootClient, hasName: Bool, at path: String) {
+        if let size = client.size, size < Limits.smallestDiskBytes || size % 512 != 0 {
+            self.error(
+                "\(path).size", "\(size) bytes cannot be a disk",
+                "give a multiple of 512, at least \(Limits.smallestDiskBytes)")
+        }
+        switch client.source {
+        case .disk(let disk):
+            if disk.hasPrefix("/") {
+                self.claim(disk: disk, at: "\(path).disk")
+            } else {
+                self.error("\(path).disk", "\(disk) is not an absolute path", "begin it with /")
+            }
+            if case .kernel = client.method {
+                self.error(
+                    "\(path).method", "a disk of one's own brings no kernel for the boot services to hand out",
+                    "use the method sanboot, or an image")
+            }
+        case .image(let name):
+            guard let surroundings = self.surroundings else { return }
+            if hasName { self.claim(disk: surroundings.diskPath(ofClient: client.name), at: "\(path).image") }
+            guard let image = surroundings.images[name] else {
+                let known = surroundings.images.keys.sorted().joined(separator: ", ")
+                self.error(
+                    "\(path).image", "there is no image \(name)",
+                    known.isEmpty ? "make it: apus image build \(name)" : "images here: \(known)")
+                return
+            }
+            if let size = client.size, size < image.size {
+                self.error(
+                    "\(path).size", "\(size) bytes are less than the image \(name) has",
+                    "give at least \(image.size)")
+            }
+        }
+    }
+}

@@ -1,0 +1,100 @@
+// SPDX-License-Identifier: Apache-2.0
+// SPDX-FileCopyrightText: the Apus authors
+
+extension Validation {
+    mutating func checkTargets() {
+        let backstores = Set(self.configuration.storageObjects.map(\.path))
+        for (index, target) in self.configuration.targets.enumerated() {
+            let path = "targets[\(index)]"
+            guard target.fabric == "iscsi" else {
+                self.warn("\(path).fabric", "\(target.fabric) targets are not served", "the entry is kept")
+                continue
+            }
+            self.claim(target: target.wwn, at: "\(path).wwn")
+            if target.portalGroups.lazy.filter({ $0.enable ?? true }).count > 1 {
+                self.warn(
+                    "\(path).tpgs", "only the first enabled portal group of a target is served",
+                    "give each portal group a target of its own")
+            }
+            var tags: Set<Int> = []
+            for (index, group) in target.portalGroups.enumerated() {
+                let path = "\(path).tpgs[\(index)]"
+                if !(1...65_535).contains(group.tag) {
+                    self.error("\(path).tag", "\(group.tag) is not a portal group tag", "write 1 to 65535")
+                } else if !tags.insert(group.tag).inserted {
+                    self.error("\(path).tag", "the target has another portal group \(group.tag)", "choose another tag")
+                }
+                self.checkAccess(to: group, at: path)
+                self.checkLUNs(of: group, backstores: backstores, at: path)
+                self.checkPortals(of: group, at: path)
+            }
+        }
+    }
+
+    private mutating func checkAccess(to group: PortalGroup, at path: String) {
+        if group.wantsAuthentication {
+            self.error(
+                "\(path).attributes.authentication", "CHAP is not available yet, so the target is not served",
+                "set authentication to 0 where the network may be trusted")
+        }
+        var names: Set<String> = []
+        for (index, acl) in group.nodeACLs.enumerated() {
+            let path = "\(path).node_acls[\(index)]"
+            if let flaw = Naming.flaw(inISCSIName: acl.nodeWWN) {
+                self.error(
+                    "\(path).node_wwn", "\(acl.nodeWWN) is not an iSCSI name: \(flaw)",
+                    "write the initiator's name as its /etc/iscsi/initiatorname.iscsi has it")
+            } else if !names.insert(acl.nodeWWN).inserted {
+                self.error("\(path).node_wwn", "\(acl.nodeWWN) has an ACL already", "remove one of them")
+            }
+            let luns = Set(group.luns.map(\.index))
+            for (index, mapped) in acl.mappedLUNs.enumerated() {
+                let path = "\(path).mapped_luns[\(index)]"
+                if !luns.contains(mapped.tpgLUN) {
+                    self.error("\(path).tpg_lun", "the portal group has no LUN \(mapped.tpgLUN)", "map one it has")
+                } else if mapped.index != mapped.tpgLUN || mapped.writeProtect == true {
+                    self.warn(
+                        path, "LUNs are served with the portal group's own numbers and protection",
+                        "use the same number and make the backstore read-only")
+                }
+            }
+        }
+    }
+
+    private mutating func checkLUNs(of group: PortalGroup, backstores: Set<String>, at path: String) {
+        var indices: Set<Int> = []
+        for (index, lun) in group.luns.enumerated() {
+            let path = "\(path).luns[\(index)]"
+            if !(0...Limits.highestLUN).contains(lun.index) {
+                self.error("\(path).index", "\(lun.index) is not a LUN", "write 0 to \(Limits.highestLUN)")
+            } else if !indices.insert(lun.index).inserted {
+                self.error("\(path).index", "the portal group has another LUN \(lun.index)", "choose another number")
+            }
+            if !backstores.contains(lun.storageObject) {
+                self.error(
+                    "\(path).storage_object", "there is no backstore \(lun.storageObject)",
+                    "name one of storage_objects: /backstores/<plugin>/<name>")
+            }
+        }
+    }
+
+    private mutating func checkPortals(of group: PortalGroup, at path: String) {
+        var seen: [PortalAddress] = []
+        for (index, portal) in group.portals.enumerated() {
+            let path = "\(path).portals[\(index)]"
+            self.checkPort(portal.port, at: "\(path).port")
+            guard let address = IPAddress(portal.ipAddress) else {
+                self.error(
+                    "\(path).ip_address", "\(portal.ipAddress) is not a numeric address",
+                    "write 0.0.0.0 for all, or an address of this host")
+                continue
+            }
+            guard let port = UInt16(exactly: portal.port) else { continue }
+            let portal = PortalAddress(address: address, port: port)
+            if let other = seen.first(where: { $0.covers(portal) || portal.covers($0) }) {
+                self.error(path, "portal \(portal) overlaps with \(other)", "remove one of them")
+            }
+            seen.append(portal)
+        }
+    }
+}

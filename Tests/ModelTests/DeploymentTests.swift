@@ -1,0 +1,96 @@
+// SPDX-License-Identifier: Apache-2.0
+// SPDX-FileCopyrightText: the Apus authors
+
+import Model
+import Testing
+
+@Suite("Expansion")
+struct ExpansionTests {
+    @Test func `a client implies its own disk, target and ACL`() throws {
+        let configuration = Configuration(
+            boot: Boot(services: services, clients: [client("pc1", mac: "52-54-00-00-00-0A", method: .kernel(.http))]))
+        let (deployment, problems) = configuration.expanded(in: surroundings)
+        #expect(problems.isEmpty)
+        let target = try #require(deployment.targets["iqn.2026-11.org.apus:pc1"])
+        #expect(target.initiators == ["iqn.2026-11.org.apus:pc1.initiator"])
+        let store = try #require(target.luns[0].flatMap { deployment.backstores[$0] })
+        #expect(
+            store.kind
+                == .file(
+                    path: "/state/disks/pc1.img", size: nil, writeBack: true, original: "/state/images/lab/disk.img"))
+        #expect(deployment.portals.map(\.description) == ["10.77.0.1:3260"])
+        let machine = try #require(deployment.boot?.machines["52:54:00:00:00:0a"])
+        guard case .kernel(_, _, let arguments, .http) = machine.method else {
+            Issue.record("\(machine.method)")
+            return
+        }
+        #expect(
+            arguments
+                == "root=UUID=1234 rw ip=dhcp initiator_name=iqn.2026-11.org.apus:pc1.initiator "
+                + "iscsi_target_ip=10.77.0.1 iscsi_target_name=iqn.2026-11.org.apus:pc1")
+    }
+
+    @Test func `two clients of one image never share a disk or a serial number`() {
+        let configuration = Configuration(
+            boot: Boot(
+                services: services,
+                clients: [client("pc1", mac: "52:54:00:00:00:01"), client("pc2", mac: "52:54:00:00:00:02")]))
+        let deployment = configuration.expanded(in: surroundings).deployment
+        #expect(Set(deployment.backstores.values.map(\.kind)).count == 2)
+        #expect(Set(deployment.backstores.values.map(\.serial)).count == 2)
+        #expect(Set(deployment.targets.values.compactMap(\.initiators)).count == 2)
+    }
+
+    @Test func `flawed entries are left out and the rest is deployed`() throws {
+        let (configuration, _) = try read(
+            """
+            {"storage_objects": [{"plugin": "ramdisk", "name": "r", "size": 1048576},
+                                 {"plugin": "fileio", "name": "f", "dev": "relative"}],
+             "targets": [{"fabric": "iscsi", "wwn": "iqn.2023-04.com.example:t", "tpgs": [{"tag": 1,
+               "luns": [{"index": 0, "storage_object": "/backstores/ramdisk/r"}], "portals": []}]},
+              {"fabric": "iscsi", "wwn": "nonsense", "tpgs": []},
+              {"fabric": "iscsi", "wwn": "iqn.2023-04.com.example:chap", "tpgs": [{"tag": 1,
+                "attributes": {"authentication": 1, "generate_node_acls": 1},
+                "luns": [{"index": 0, "storage_object": "/backstores/ramdisk/r"}]}]}]}
+            """)
+        let (deployment, problems) = configuration.expanded(in: surroundings)
+        #expect(problems.count == 3)
+        #expect(Array(deployment.backstores.keys) == ["/backstores/ramdisk/r"])
+        #expect(Array(deployment.targets.keys) == ["iqn.2023-04.com.example:t"])
+    }
+
+    @Test func `a wildcard portal stands for the services' own`() throws {
+        var (configuration, _) = try read(saveconfig)
+        configuration.boot.services = services
+        let deployment = configuration.expanded(in: surroundings).deployment
+        #expect(deployment.portals.map(\.description) == ["0.0.0.0:3260"])
+        #expect(deployment.targets["iqn.2023-04.com.example:server"]?.initiators == ["iqn.2023-04.com.example:node"])
+    }
+}
+
+@Suite("Changes")
+struct ChangeTests {
+    @Test func `adding a name twice is refused with the way to change it`() throws {
+        let one = try Configuration().applying(.addClient(client("pc1", mac: "52:54:00:00:00:01")))
+        #expect(throws: ChangeRefusal.clientExists("pc1")) {
+            try one.applying(.addClient(client("pc1", mac: "52:54:00:00:00:02")))
+        }
+    }
+
+    @Test func `a patch changes what it names and null takes back`() throws {
+        var start = client("pc1", mac: "52:54:00:00:00:01", method: .kernel(.http))
+        start.kernelArguments = "quiet"
+        let configuration = try Configuration(boot: Boot(clients: [start])).applying(
+            .patchClient(
+                name: "pc1",
+                patch: .object(["mac": .string("52:54:00:00:00:09"), "kernel_arguments": .null, "method": .null])))
+        #expect(configuration.boot.clients == [client("pc1", mac: "52:54:00:00:00:09")])
+    }
+
+    @Test func `an unknown client is named with those that exist`() throws {
+        let configuration = Configuration(boot: Boot(clients: [client("pc1", mac: "52:54:00:00:00:01")]))
+        #expect(throws: ChangeRefusal.noSuchClient("pc2", known: ["pc1"])) {
+            try configuration.applying(.removeClient(name: "pc2"))
+        }
+    }
+}
