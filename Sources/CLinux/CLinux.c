@@ -1,0 +1,53 @@
+// SPDX-License-Identifier: Apache-2.0
+// SPDX-FileCopyrightText: the Apus authors
+
+#define _GNU_SOURCE
+#include "CLinux.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <linux/fs.h>
+#include <sys/ioctl.h>
+#include <sys/uio.h>
+
+static int result(int value) { return value < 0 ? -errno : value; }
+
+ssize_t clinux_read_cached(int fd, void *buffer, size_t count, off_t offset) {
+    struct iovec vector = {.iov_base = buffer, .iov_len = count};
+    ssize_t bytes = preadv2(fd, &vector, 1, offset, RWF_NOWAIT);
+    return bytes < 0 ? -errno : bytes;
+}
+
+int clinux_lock(int fd, bool exclusive) {
+    struct flock lock = {.l_type = exclusive ? F_WRLCK : F_RDLCK, .l_whence = SEEK_SET};
+    return result(fcntl(fd, F_OFD_SETLK, &lock));
+}
+
+int clinux_punch_hole(int fd, off_t offset, off_t length) {
+    return result(fallocate(fd, FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE, offset, length));
+}
+
+int clinux_zero_range(int fd, off_t offset, off_t length) {
+    return result(fallocate(fd, FALLOC_FL_ZERO_RANGE | FALLOC_FL_KEEP_SIZE, offset, length));
+}
+
+int clinux_device_size(int fd, uint64_t *bytes) { return result(ioctl(fd, BLKGETSIZE64, bytes)); }
+
+int clinux_device_block_sizes(int fd, int *logical, unsigned int *physical) {
+    int status = ioctl(fd, BLKSSZGET, logical);
+    return result(status < 0 ? status : ioctl(fd, BLKPBSZGET, physical));
+}
+
+int clinux_device_is_rotational(int fd, unsigned short *rotational) {
+    return result(ioctl(fd, BLKROTATIONAL, rotational));
+}
+
+int clinux_device_discard(int fd, uint64_t offset, uint64_t length) {
+    uint64_t range[2] = {offset, length};
+    return result(ioctl(fd, BLKDISCARD, range));
+}
+
+int clinux_device_zero(int fd, uint64_t offset, uint64_t length) {
+    uint64_t range[2] = {offset, length};
+    return result(ioctl(fd, BLKZEROOUT, range));
+}

@@ -1,0 +1,33 @@
+// SPDX-License-Identifier: Apache-2.0
+// SPDX-FileCopyrightText: the Apus authors
+
+// The Linux system calls that Swift's Glibc module does not show, as they need _GNU_SOURCE or variadic arguments.
+// Each returns what the call returns, or the negated error number.
+
+#ifndef APUS_CLINUX_H
+#define APUS_CLINUX_H
+
+#include <stdbool.h>
+#include <stdint.h>
+#include <sys/types.h>
+
+// Reads as much as needs no waiting for the medium: -EAGAIN where that is nothing.
+ssize_t clinux_read_cached(int fd, void *buffer, size_t count, off_t offset);
+
+// An open-file-description lock of the whole file: other open file descriptions that want it exclusively get -EAGAIN.
+int clinux_lock(int fd, bool exclusive);
+
+// fallocate: the range reads as zeroes and gives its space back; the file keeps its size.
+int clinux_punch_hole(int fd, off_t offset, off_t length);
+
+// fallocate: the range reads as zeroes and keeps its space reserved; the file keeps its size.
+int clinux_zero_range(int fd, off_t offset, off_t length);
+
+// Block devices.
+int clinux_device_size(int fd, uint64_t *bytes);
+int clinux_device_block_sizes(int fd, int *logical, unsigned int *physical);
+int clinux_device_is_rotational(int fd, unsigned short *rotational);
+int clinux_device_discard(int fd, uint64_t offset, uint64_t length);
+int clinux_device_zero(int fd, uint64_t offset, uint64_t length);
+
+#endif
