@@ -1,0 +1,172 @@
+// SPDX-License-Identifier: Apache-2.0
+// SPDX-FileCopyrightText: the Apus authors
+
+internal import Block
+internal import CLinux
+internal import Glibc
+internal import NIOCore
+internal import SystemPackage
+
+/// An open file or block device, addressed in bytes. Every method may block, except `readCached`.
+struct OpenMedium: Sendable {
+    enum Kind: Sendable {
+        case file
+        case device
+    }
+
+    let descriptor: SystemPackage.FileDescriptor
+    let path: String
+    let kind: Kind
+
+    /// A failure of `operation`, with what the system said.
+    func error(_ kind: BlockError.Kind, _ operation: String, _ errno: Errno) -> BlockError {
+        let full = errno == .noSpace || errno.rawValue == EDQUOT
+        return BlockError(
+            kind == .write && full ? .full : kind, "\(operation) \(self.path)",
+            errno: errno.rawValue, reason: errno.description)
+    }
+
+    /// Appends `count` bytes from `offset` if the page cache has them all.
+    func readCached(_ count: Int, at offset: UInt64, into destination: inout OutputRawSpan) throws(BlockError) -> Bool {
+        precondition(destination.freeCapacity >= count)
+        // The system call fills raw memory; only the bytes it says it filled are counted as initialised.
+        let result = unsafe destination.withUnsafeMutableBytes { buffer, initialized in
+            let bytes = unsafe clinux_read_cached(
+                self.descriptor.rawValue, buffer.baseAddress?.advanced(by: initialized), count, off_t(offset))
+            if bytes == count { initialized += bytes }
+            return bytes
+        }
+        if result == count { return true }
+        // A short read found the rest missing from the cache; the pool reads it all.
+        guard result < 0 else { return false }
+        switch Errno(rawValue: CInt(-result)) {
+        case .wouldBlock, .notSupported, .interrupted, .invalidArgument: return false
+        case let errno: throw self.error(.read, "read \(count) bytes at \(offset) of", errno)
+        }
+    }
+
+    /// Appends `count` bytes from `offset`.
+    func read(_ count: Int, at offset: UInt64, into buffer: inout ByteBuffer) throws(BlockError) {
+        var done = 0
+        var failure: BlockError?
+        buffer.reserveCapacity(minimumWritableBytes: count)
+        while done < count, failure == nil {
+            // The system call fills raw memory; the count it returns is what becomes readable.
+            let bytes = unsafe buffer.writeWithUnsafeMutableBytes(minimumWritableBytes: count - done) { memory in
+                let piece = unsafe UnsafeMutableRawBufferPointer(rebasing: memory[..<(count - done)])
+                do {
+                    return try unsafe self.descriptor.read(fromAbsoluteOffset: Int64(offset) + Int64(done), into: piece)
+                } catch let errno as Errno {
+                    failure = self.error(.read, "read \(count) bytes at \(offset) of", errno)
+                } catch {
+                    failure = BlockError(.read, "read \(self.path)", reason: "\(error)")
+                }
+                return 0
+            }
+            if bytes == 0, failure == nil {
+                failure = BlockError(.read, "read \(count) bytes at \(offset) of \(self.path)", reason: "it has shrunk")
+            }
+            done += bytes
+        }
+        if let failure { throw failure }
+    }
+
+    /// Writes all of `source` at `offset`.
+    func write(_ source: RawSpan, at offset: UInt64) throws(BlockError) {
+        let result: Result<Void, BlockError> = unsafe source.withUnsafeBytes { bytes in
+            do {
+                _ = try unsafe self.descriptor.writeAll(toAbsoluteOffset: Int64(offset), bytes)
+                return .success(())
+            } catch let errno as Errno {
+                return .failure(self.error(.write, "write \(bytes.count) bytes at \(offset) of", errno))
+            } catch {
+                return .failure(BlockError(.write, "write \(self.path)", reason: "\(error)"))
+            }
+        }
+        try result.get()
+    }
+
+    /// Makes everything written durable.
+    func sync() throws(BlockError) {
+        while fdatasync(self.descriptor.rawValue) < 0 {
+            let errno = Errno(rawValue: errno)
+            guard errno == .interrupted else {
+                throw self.error(.write, "flush", errno)
+            }
+        }
+    }
+
+    /// Gives the range's space back: it reads as zeroes afterwards.
+    func punchHole(at offset: UInt64, _ count: UInt64) throws(BlockError) {
+        let result =
+            switch self.kind {
+            case .file: clinux_punch_hole(self.descriptor.rawValue, off_t(offset), off_t(count))
+            case .device: clinux_device_discard(self.descriptor.rawValue, offset, count)
+            }
+        guard result < 0 else { return }
+        throw self.error(.write, "unmap \(count) bytes at \(offset) of", Errno(rawValue: -result))
+    }
+
+    /// Makes the range read as zeroes.
+    func zero(at offset: UInt64, _ count: UInt64, mayUnmap: Bool) throws(BlockError) {
+        if mayUnmap, self.kind == .file {
+            return try self.punchHole(at: offset, count)
+        }
+        let result =
+            switch self.kind {
+            case .file: clinux_zero_range(self.descriptor.rawValue, off_t(offset), off_t(count))
+            case .device: clinux_device_zero(self.descriptor.rawValue, offset, count)
+            }
+        guard result < 0 else { return }
+        switch Errno(rawValue: -result) {
+        case .notSupported, .invalidArgument, .noFunction:
+            try self.fill(at: offset, count, with: ByteBuffer(repeating: 0, count: Limits.pageBytes))
+        case let errno:
+            throw self.error(.write, "zero \(count) bytes at \(offset) of", errno)
+        }
+    }
+
+    /// Writes `pattern` over and over, as often as `count` bytes hold it.
+    func fill(at offset: UInt64, _ count: UInt64, with pattern: ByteBuffer) throws(BlockError) {
+        let repeats = min(count, UInt64(Limits.pieceBytes)) / UInt64(pattern.readableBytes)
+        var piece = ByteBuffer()
+        piece.reserveCapacity(Int(repeats) * pattern.readableBytes)
+        for _ in 0..<repeats {
+            piece.writeImmutableBuffer(pattern)
+        }
+        var done: UInt64 = 0
+        while done < count {
+            let length = min(count - done, UInt64(piece.readableBytes))
+            try self.write(piece.readableBytesSpan.extracting(first: Int(length)), at: offset + done)
+            done += length
+        }
+    }
+
+    /// The offset of the first byte from `offset` on that differs from `expected`, nil when all are equal.
+    func firstDifference(at offset: UInt64, from expected: ByteBuffer) throws(BlockError) -> Int? {
+        var done = 0
+        var piece = ByteBuffer()
+        while done < expected.readableBytes {
+            let length = min(expected.readableBytes - done, Limits.pieceBytes)
+            piece.clear()
+            try self.read(length, at: offset + UInt64(done), into: &piece)
+            let wanted = expected.getSlice(at: expected.readerIndex + done, length: length) ?? ByteBuffer()
+            if piece != wanted {
+                let pairs = zip(piece.readableBytesView, wanted.readableBytesView)
+                return done + pairs.prefix { $0 == $1 }.count
+            }
+            done += length
+        }
+        return nil
+    }
+
+    func close() throws(BlockError) {
+        do {
+            try self.descriptor.close()
+        } catch let errno as Errno {
+            throw self.error(.write, "close", errno)
+        } catch {
+            throw BlockError(.write, "close \(self.path)", reason: "\(error)")
+        }
+    }
+}

@@ -1,0 +1,22 @@
+// SPDX-License-Identifier: Apache-2.0
+// SPDX-FileCopyrightText: the Apus authors
+
+/// The bounds of the stores, each with its reason.
+package enum Limits {
+    /// How much one system call moves where a request is cut into pieces (filling with a pattern, comparing): large
+    /// enough to amortise the call, small enough to stay in a core's cache.
+    static let pieceBytes = 1 << 20
+
+    /// A buffered write that took longer than this was waiting for the medium, not copying memory: 1 MiB is copied in
+    /// well under a millisecond.
+    static let slowWriteNanoseconds: UInt64 = 2_000_000
+
+    /// For how long writes then stay away from the event loops.
+    static let stepAsideNanoseconds: UInt64 = 100_000_000
+
+    /// How much one range of an unmap may cover: punching a hole in 4 GiB of extents takes some milliseconds.
+    static let unmapBytes: UInt64 = 4 << 30
+
+    /// The kernel's page: a write that covers whole pages never has to read one first.
+    static let pageBytes = 4096
+}

@@ -1,0 +1,122 @@
+// SPDX-License-Identifier: Apache-2.0
+// SPDX-FileCopyrightText: the Apus authors
+
+package import Block
+internal import NIOCore
+
+/// A disk in memory. It takes memory as blocks are written, gives it back when they are unmapped, and is gone when the
+/// store is closed.
+///
+/// With `discards` set it stores nothing (LIO's `nullio`): writes are dropped and reads are zeroes. That is for
+/// measuring the path to the store.
+package final class RAMStore: BlockStore {
+    package let info: BlockInfo
+    private let memory: AnonymousMemory
+    private let gate = AccessGate()
+    private let discards: Bool
+
+    package init(size: UInt64, blockSize: Int = 512, thin: Bool = true, discards: Bool = false) throws(BlockError) {
+        guard blockSize == 512 || blockSize == 4096 else {
+            throw BlockError(.unavailable, "ramdisk: a block has 512 or 4096 bytes, not \(blockSize)")
+        }
+        let blockCount = size / UInt64(blockSize)
+        guard blockCount > 0, let bytes = Int(exactly: blockCount * UInt64(blockSize)) else {
+            throw BlockError(.unavailable, "ramdisk: \(size) bytes is not a size it can have")
+        }
+        self.memory = try AnonymousMemory(count: discards ? 0 : bytes)
+        self.discards = discards
+        self.info = BlockInfo(
+            geometry: BlockGeometry(blockSize: blockSize, blockCount: blockCount),
+            capabilities: thin && !discards ? [.unmap, .unmapZeroes] : [],
+            maxUnmapBlocks: UInt32(clamping: Limits.unmapBytes / UInt64(blockSize)))
+    }
+
+    package func readNow(_ range: BlockRange, into destination: inout OutputRawSpan) throws(BlockError) -> Bool {
+        guard self.gate.tryEnter() else { return false }
+        defer { self.gate.leave(.shared) }
+        let count = self.info.geometry.byteCount(range)
+        precondition(destination.freeCapacity >= count)
+        if self.discards {
+            // Any byte is a valid UInt8, which has no padding.
+            unsafe destination.append(repeating: 0, count: count, as: UInt8.self)
+        } else {
+            self.memory.read(count, at: self.offset(range), into: &destination)
+        }
+        return true
+    }
+
+    package func writeNow(_ range: BlockRange, from source: RawSpan) throws(BlockError) -> Bool {
+        guard self.gate.tryEnter() else { return false }
+        defer { self.gate.leave(.shared) }
+        precondition(source.byteCount == self.info.geometry.byteCount(range))
+        if !self.discards {
+            self.memory.write(source, at: self.offset(range))
+        }
+        return true
+    }
+
+    /// Everything is done at once, on the caller's thread: nothing in memory is worth a hand-over.
+    package func perform(
+        _ request: BlockRequest, completion: @escaping @Sendable (Result<BlockReply, BlockError>) -> Void
+    ) {
+        let mode: AccessGate.Mode =
+            if case .compareAndWrite = request { .exclusive } else { .shared }
+        self.gate.enter(mode) {
+            let reply = self.discards ? self.pretend(request) : self.performNow(request)
+            self.gate.leave(mode)
+            completion(.success(reply))
+        }
+    }
+
+    package func close() throws(BlockError) {
+        // The memory goes with the store.
+    }
+
+    private func offset(_ range: BlockRange) -> Int {
+        Int(self.info.geometry.byteOffset(range.lba))
+    }
+
+    private func performNow(_ request: BlockRequest) -> BlockReply {
+        let geometry = self.info.geometry
+        switch request {
+        case .read(let range):
+            let count = geometry.byteCount(range)
+            let data = ByteBuffer(initialCapacity: count) { destination in
+                self.memory.read(count, at: self.offset(range), into: &destination)
+            }
+            return .data(data)
+        case .write(let range, let data, _):
+            precondition(data.readableBytes == geometry.byteCount(range))
+            self.memory.write(data.readableBytesSpan, at: self.offset(range))
+        case .flush:
+            break
+        case .unmap(let ranges):
+            for range in ranges {
+                self.memory.zero(geometry.byteCount(range), at: self.offset(range))
+            }
+        case .writeZeroes(let range, _, _):
+            self.memory.zero(geometry.byteCount(range), at: self.offset(range))
+        case .writeSame(let range, let pattern, _):
+            precondition(pattern.readableBytes == geometry.blockSize)
+            for index in 0..<Int(range.count) {
+                self.memory.write(pattern.readableBytesSpan, at: self.offset(range) + index * geometry.blockSize)
+            }
+        case .compare(let range, let data):
+            if let difference = self.memory.firstDifference(at: self.offset(range), from: data.readableBytesSpan) {
+                return .miscompare(byteOffset: difference)
+            }
+        case .compareAndWrite(let range, let expected, let replacement, _):
+            if let difference = self.memory.firstDifference(at: self.offset(range), from: expected.readableBytesSpan) {
+                return .miscompare(byteOffset: difference)
+            }
+            self.memory.write(replacement.readableBytesSpan, at: self.offset(range))
+        }
+        return .done
+    }
+
+    /// A disk that forgets: comparing finds what it is given.
+    private func pretend(_ request: BlockRequest) -> BlockReply {
+        guard case .read(let range) = request else { return .done }
+        return .data(ByteBuffer(repeating: 0, count: self.info.geometry.byteCount(range)))
+    }
+}
