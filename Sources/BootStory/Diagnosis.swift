@@ -1,0 +1,109 @@
+// SPDX-License-Identifier: Apache-2.0
+// SPDX-FileCopyrightText: the Apus authors
+
+/// Where a boot stands at some moment.
+package enum Standing: Hashable, Sendable {
+    /// Something was seen of it not long ago.
+    case progressing
+    /// The operating system's session is alive; whether a prompt shows, nobody has told.
+    case running
+    /// A login prompt or the operating system itself was heard of.
+    case up
+    /// Nothing has been seen for longer than the stage takes.
+    case stalled(Diagnosis)
+    /// The operating system's session has ended.
+    case ended
+}
+
+/// Why a boot does not go on, as far as the stage that it stopped at tells.
+package struct Diagnosis: Hashable, Sendable, Codable {
+    /// What should have come next.
+    package var awaited: Stage
+    package var reason: String
+    package var remedy: String
+}
+
+extension BootRecord {
+    package func standing(at now: Instant) -> Standing {
+        if self.liveSystemSession != nil {
+            return self.stage == .up ? .up : .running
+        }
+        if self.sessions.contains(where: { $0.party == .linux }) { return .ended }
+        let stage = self.stage ?? .discover
+        let quiet = now.seconds(since: self.lastActivity)
+        if let trouble = self.entries.last, trouble.isTrouble, quiet >= 5 {
+            return .stalled(Self.diagnosis(of: trouble))
+        }
+        let patience = Self.patience(after: stage)
+        return quiet < patience ? .progressing : .stalled(self.diagnosis(after: stage))
+    }
+
+    /// How many seconds of silence after a stage are still usual, for a slow (emulated) machine.
+    private static func patience(after stage: Stage) -> Double {
+        switch stage {
+        case .discover: 6
+        case .offer: 25
+        // iPXE waits up to 13 s for an IPv6 router and 3 s for a proxy before it goes on.
+        case .bootFile: 40
+        case .script, .kernel, .firmwareLogin: 25
+        // The kernel unpacks its initramfs, finds its card and its address.
+        case .initramfs, .firmwareRead: 120
+        case .kernelLogin, .kernelRead, .up: 60
+        }
+    }
+
+    private static func diagnosis(of trouble: Entry) -> Diagnosis {
+        let remedy =
+            switch trouble.stage {
+            case .discover, .offer: "see that the machine is configured: apus client list"
+            case .bootFile: "see that Debian's package ipxe is installed on this host: apt-get install ipxe"
+            case .script: "add it: apus client add NAME --mac MAC --image IMAGE"
+            case .kernel, .initramfs: "see that the image has its kernel and initramfs: apus image info IMAGE"
+            default: "compare the initiator's name with: apus client show NAME"
+            }
+        return Diagnosis(awaited: trouble.stage, reason: trouble.text, remedy: remedy)
+    }
+
+    private func diagnosis(after stage: Stage) -> Diagnosis {
+        switch stage {
+        case .discover:
+            Diagnosis(
+                awaited: .offer, reason: "the machine asked for an address and nothing was offered",
+                remedy: "see that DHCP is on (apus services show) and that the interface is the machine's network")
+        case .offer:
+            Diagnosis(
+                awaited: .bootFile, reason: "the machine took no boot file after the offer",
+                remedy: "open UDP port 69 to this host, and see that no other DHCP server answers with a boot file")
+        case .bootFile:
+            Diagnosis(
+                awaited: .script, reason: "iPXE was loaded but did not ask for its script",
+                remedy: "open the HTTP port to this host, and turn Secure Boot off: this iPXE is not signed")
+        case .script:
+            Diagnosis(
+                awaited: self.method == "kernel" ? .kernel : .firmwareLogin,
+                reason: "iPXE has its script but did not go on",
+                remedy: "open the iSCSI port (3260) to this host and read the machine's screen")
+        case .kernel:
+            Diagnosis(
+                awaited: .initramfs, reason: "the kernel was fetched but not the initramfs",
+                remedy: "give the machine more memory, or read its screen")
+        case .initramfs:
+            Diagnosis(
+                awaited: .kernelLogin, reason: "kernel and initramfs were fetched but nothing logged in",
+                remedy: "read the machine's console: its card's driver or address may be missing in the initramfs")
+        case .firmwareLogin:
+            Diagnosis(
+                awaited: .firmwareRead, reason: "the firmware logged in but read nothing",
+                remedy: "see that the target has LUN 0: apus status")
+        case .firmwareRead:
+            Diagnosis(
+                awaited: .kernelLogin,
+                reason: "the boot loader read the disk but no operating system logged in",
+                remedy: "read the machine's console: GRUB may wait for a key, or the initramfs could not log in")
+        case .kernelLogin, .kernelRead, .up:
+            Diagnosis(
+                awaited: .kernelRead, reason: "the operating system logged in but read nothing",
+                remedy: "read the machine's console: the root file system may not have been found")
+        }
+    }
+}

@@ -1,0 +1,59 @@
+// SPDX-License-Identifier: Apache-2.0
+// SPDX-FileCopyrightText: the Apus authors
+
+/// One thing that the daemon saw of a machine.
+package enum Sight: Hashable, Sendable {
+    /// A DHCP DISCOVER. `architecture` is option 93; operating systems do not send it.
+    case discover(architecture: UInt16?, isIPXE: Bool)
+    case offer(address: String?, bootFile: String?)
+    case acknowledged(address: String?, bootFile: String?)
+    /// A DHCP request that was refused or left without an answer.
+    case refused(reason: String)
+    /// A file that the machine got whole.
+    case transferred(file: String, service: String, bytes: Int, seconds: Double)
+    case transferFailed(file: String, reason: String)
+    case script(method: String)
+    /// It asked for its script and the configuration does not know it.
+    case unknownMachine
+    case login(SessionFacts)
+    case loginRefused(initiator: String, reason: String)
+    case firstRead(session: UInt64)
+    /// How much a session has moved so far.
+    case progress(session: UInt64, bytesRead: UInt64, bytesWritten: UInt64, idleSeconds: Double?)
+    case logout(session: UInt64, reason: String, bytesRead: UInt64, bytesWritten: UInt64)
+    /// Something that whoever watches the machine's console or the machine itself told.
+    case reported(Milestone)
+}
+
+/// What can be told of a machine that its requests do not show.
+package enum Milestone: String, Hashable, Sendable, Codable, CaseIterable {
+    /// Its console shows a login prompt.
+    case loginPrompt = "login-prompt"
+    /// Its operating system says that it has started.
+    case up
+}
+
+/// What a session's login tells of who logs in.
+package struct SessionFacts: Hashable, Sendable {
+    package var id: UInt64
+    package var initiatorName: String
+    package var initiatorAlias: String?
+    /// 12 hexadecimal digits.
+    package var isid: String
+    package var isDiscovery: Bool
+    package var immediateData: Bool?
+    package var remoteAddress: String
+
+    package init(
+        id: UInt64, initiatorName: String, initiatorAlias: String? = nil, isid: String, isDiscovery: Bool = false,
+        immediateData: Bool? = nil, remoteAddress: String
+    ) {
+        self.id = id
+        self.initiatorName = initiatorName
+        self.initiatorAlias = initiatorAlias
+        self.isid = isid
+        self.isDiscovery = isDiscovery
+        self.immediateData = immediateData
+        self.remoteAddress = remoteAddress
+    }
+}

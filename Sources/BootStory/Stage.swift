@@ -1,0 +1,42 @@
+// SPDX-License-Identifier: Apache-2.0
+// SPDX-FileCopyrightText: the Apus authors
+
+/// How far a boot can have come, in order.
+package enum Stage: Int, Hashable, Sendable, Comparable, Codable, CaseIterable {
+    case discover, offer, bootFile, script, kernel, initramfs, firmwareLogin, firmwareRead, kernelLogin, kernelRead, up
+
+    package static func < (left: Stage, right: Stage) -> Bool {
+        left.rawValue < right.rawValue
+    }
+
+    /// What a timeline calls it.
+    package var title: String {
+        switch self {
+        case .discover: "DHCP discover"
+        case .offer: "DHCP offer"
+        case .bootFile: "boot file"
+        case .script: "iPXE script"
+        case .kernel: "kernel"
+        case .initramfs: "initramfs"
+        case .firmwareLogin: "firmware login"
+        case .firmwareRead: "firmware read"
+        case .kernelLogin: "kernel login"
+        case .kernelRead: "kernel read"
+        case .up: "up"
+        }
+    }
+
+    /// The stage that fetching a file of this name belongs to.
+    package init(file: String) {
+        let name = file.split(separator: "/").last.map { $0.lowercased() } ?? ""
+        if name.hasSuffix(".ipxe") || name.hasSuffix(".cfg") {
+            self = .script
+        } else if name.contains("initrd") || name.contains("initramfs") || name.hasSuffix(".cpio.gz") {
+            self = .initramfs
+        } else if name.contains("vmlinuz") || name.contains("bzimage") || name == "kernel" {
+            self = .kernel
+        } else {
+            self = .bootFile
+        }
+    }
+}
