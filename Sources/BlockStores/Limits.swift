@@ -14,8 +14,8 @@ package enum Limits {
     /// For how long writes then stay away from the event loops.
     static let stepAsideNanoseconds: UInt64 = 100_000_000
 
-    /// How much one range of an unmap may cover: punching a hole in 4 GiB of extents takes some milliseconds.
-    static let unmapBytes: UInt64 = 4 << 30
+    /// How much one range of an unmap may cover: punching holes takes time in proportion to the extents.
+    static let unmapBytes: UInt64 = 512 << 20
 
     /// The kernel's page: a write that covers whole pages never has to read one first.
     static let pageBytes = 4096

@@ -8,9 +8,12 @@ internal import Wire
 /// Bytes that the transport did not deliver read as zero, so a handler may look at any offset below 32.
 package struct CDB: Sendable {
     private let bytes: [32 of UInt8]
+    /// How many bytes of Data-Out the initiator announced, nil where the transport does not tell.
+    let expectedDataOut: Int?
 
     /// Copies the first 32 bytes at most.
-    package init(_ span: RawSpan) {
+    package init(_ span: RawSpan, expectedDataOut: Int? = nil) {
+        self.expectedDataOut = expectedDataOut
         var bytes = [32 of UInt8](repeating: 0)
         for index in 0..<min(span.byteCount, 32) {
             bytes[index] = span.byte(index)

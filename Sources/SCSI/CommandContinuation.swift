@@ -2,7 +2,7 @@
 // SPDX-FileCopyrightText: the Apus authors
 
 package import Block
-internal import NIOCore
+package import NIOCore
 
 /// Where a command that needs more than one step stands.
 package enum CommandContinuation: Sendable {
@@ -10,21 +10,64 @@ package enum CommandContinuation: Sendable {
     case good
     /// The cache is being flushed; then the range is read.
     case read(BlockRange)
+
+    // VERIFY and WRITE AND VERIFY
+    case verifyReadable(BlockRange)
+    case verifyData(BlockRange)
+    case verifyPattern(BlockRange)
+    case verifiedPattern(rest: BlockRange, ByteBuffer)
+    case writeAndVerify(BlockRange, compare: Bool)
+    case verifyWritten(BlockRange, ByteBuffer)
+    /// The store is comparing; GOOD when all is equal.
+    case compared
+
+    // COMPARE AND WRITE, ORWRITE
+    case compareAndWrite(BlockRange, durable: Bool)
+    case comparedAndWritten
+    case orWrite(OrWrite)
+    case orWriteRead(OrWrite)
+    case orWriteWritten(OrWrite)
+
+    // UNMAP, WRITE SAME
+    case unmap(parameterListLength: Int)
+    case writeSame(BlockRange, mayUnmap: Bool, durable: Bool)
+
+    case modeSelect(ModeSelect)
 }
 
 extension LogicalUnit {
+    /// The store has done what `.perform` asked for.
     mutating func resume(_ continuation: CommandContinuation, performed reply: BlockReply) -> TaskStep {
-        switch continuation {
-        case .good: .finish(.good)
-        case .read(let range): .read(range)
+        switch (continuation, reply) {
+        case (.good, _): .finish(.good)
+        case (.read(let range), _): .read(range)
+        case (.verifyReadable(let range), _): self.verifyReadable(range)
+        case (.verifyWritten(let range, let data), .done): .perform(.compare(range, data), .compared)
+        case (.compared, .done), (.comparedAndWritten, .done), (.orWriteWritten, .done): .finish(.good)
+        case (.compared, .miscompare), (.verifiedPattern, .miscompare): self.miscompare(at: nil)
+        case (.comparedAndWritten, .miscompare(let offset)): self.miscompare(at: offset)
+        case (.verifiedPattern(let rest, let block), .done): self.verifyPattern(rest, block)
+        case (.orWriteRead(let operation), .data(let data)): self.orWrite(operation, read: data)
+        case (.orWriteWritten(let operation), .miscompare): .perform(.read(operation.range), .orWriteRead(operation))
+        default: preconditionFailure("\(continuation) cannot go on with \(reply)")
         }
     }
 
+    /// The Data-Out that `.collect` asked for has come.
     mutating func resume(
         _ continuation: CommandContinuation, collected data: ByteBuffer, nexus: borrowing Nexus
     ) -> TaskStep {
         switch continuation {
-        case .good, .read: preconditionFailure("\(continuation) waits for the store, not for Data-Out")
+        case .verifyData(let range): self.verifyData(range, data)
+        case .verifyPattern(let range): self.verifyPattern(range, data)
+        case .writeAndVerify(let range, let compare): self.writeAndVerify(range, compare: compare, data)
+        case .compareAndWrite(let range, let durable): self.compareAndWrite(range, durable: durable, data)
+        case .orWrite(let operation): self.orWrite(operation, mask: data)
+        case .unmap(let length): self.unmap(parameterListLength: length, data)
+        case .writeSame(let range, let mayUnmap, let durable):
+            self.writeSame(range, mayUnmap: mayUnmap, durable: durable, data)
+        case .modeSelect(let command): self.modeSelect(command, data, nexus: nexus.id)
+        default: preconditionFailure("\(continuation) waits for the store, not for Data-Out")
         }
     }
 }

@@ -13,12 +13,11 @@ package enum Limits {
     /// What VPD page B0 recommends: Linux caps its requests at it.
     package static let optimalTransferBytes = 1 << 20
 
-    /// The most bytes of Data-Out that a command gathers in memory besides READ and WRITE (VERIFY, COMPARE AND
-    /// WRITE, ORWRITE, parameter lists).
-    package static let maximumCollectedBytes = 16 << 20
+    /// How much VERIFY asks of the store at a time: the data is held in memory for that long.
+    static let verificationBytes = 1 << 20
 
-    /// UNMAP block descriptors of one command: a parameter list of 4 KiB.
-    package static let maximumUnmapDescriptors: UInt32 = 255
+    /// UNMAP block descriptors of one command: a parameter list of about 4 KiB.
+    package static let maximumUnmapDescriptors: UInt32 = 256
 
     /// The most bytes that one WRITE SAME touches: keeps a store's one request to a second or so.
     package static let maximumWriteSameBytes: UInt64 = 1 << 30

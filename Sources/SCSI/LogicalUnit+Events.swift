@@ -22,11 +22,11 @@ extension LogicalUnit {
         }
     }
 
-    /// LOGICAL UNIT RESET, or a target reset (SAM-5 §6.3.3): reservations by RESERVE end, mode pages and the medium's
-    /// state return to their defaults, and every nexus learns of it.
+    /// LOGICAL UNIT RESET, or a target reset (SAM-5 §6.3.3): reservations by RESERVE and locks by PREVENT end, mode
+    /// pages return to their defaults, and every nexus learns of it.
     package mutating func reset() {
         self.reservation = nil
-        self.medium = MediumState()
+        self.medium.preventing.removeAll()
         self.modes.reset()
         self.attentions.addForAll(.busDeviceReset)
     }

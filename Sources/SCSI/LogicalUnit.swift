@@ -32,9 +32,13 @@ package struct LogicalUnit: Sendable {
         self.medium = MediumState()
     }
 
-    /// Decides what `cdb` needs first. `cdb` has 16 bytes, or more where an extended CDB came.
-    package mutating func begin(_ cdb: RawSpan, nexus: borrowing Nexus) -> TaskStep {
-        let cdb = CDB(cdb)
+    /// Decides what `cdb` needs first. `cdb` has 16 bytes, or more where an extended CDB came. `expectedDataOut` is the
+    /// expected data transfer length of a command that the initiator marked as writing, 0 of one that it did not;
+    /// commands whose meaning hangs on the exact length check it.
+    package mutating func begin(
+        _ cdb: RawSpan, expectedDataOut: Int? = nil, nexus: borrowing Nexus
+    ) -> TaskStep {
+        let cdb = CDB(cdb, expectedDataOut: expectedDataOut)
         guard let index = CommandTable.standard.index(of: cdb) else {
             return self.refuseUnknown(cdb, nexus: nexus.id)
         }
@@ -55,6 +59,9 @@ package struct LogicalUnit: Sendable {
         }
         if access.traits.contains(.writesMedium), let sense = self.writeProtection {
             return self.check(sense)
+        }
+        if access.traits.contains(.needsUnmap), !self.info.capabilities.contains(.unmap) {
+            return self.check(Sense(.illegalRequest, .invalidOperationCode))
         }
         return CommandTable.standard.commands[index].handler(&self, cdb, nexus)
     }

@@ -5,10 +5,11 @@ import Block
 import NIOCore
 import SCSI
 
-/// A logical unit with one nexus whose power-on unit attention has been taken.
+/// A logical unit with one nexus whose power-on unit attention has been taken, and a medium in an array.
 struct UnitUnderTest {
     static let serial = "6f1c2d3e-4a5b-4c6d-8e7f-90a1b2c3d4e5"
     var unit: LogicalUnit
+    var medium: ArrayMedium
     let nexus = UnitUnderTest.nexus(1)
 
     init(
@@ -18,6 +19,7 @@ struct UnitUnderTest {
     ) {
         let geometry = BlockGeometry(
             blockSize: blockSize, physicalBlockExponent: physicalBlockExponent, blockCount: blockCount)
+        self.medium = ArrayMedium(geometry: geometry)
         self.unit = LogicalUnit(
             identity: LogicalUnitIdentity(product: "disk0", serial: Self.serial),
             info: BlockInfo(geometry: geometry, capabilities: capabilities, maxUnmapBlocks: 0x1000),
@@ -35,8 +37,40 @@ struct UnitUnderTest {
     }
 
     /// The first step of a command.
-    mutating func begin(_ cdb: [UInt8], from nexus: Nexus? = nil) -> TaskStep {
-        self.unit.begin(ByteBuffer(bytes: Self.padded(cdb)).readableBytesSpan, nexus: nexus ?? self.nexus)
+    mutating func begin(_ cdb: [UInt8], expectedDataOut: Int? = nil, from nexus: Nexus? = nil) -> TaskStep {
+        self.unit.begin(
+            ByteBuffer(bytes: Self.padded(cdb)).readableBytesSpan, expectedDataOut: expectedDataOut,
+            nexus: nexus ?? self.nexus)
+    }
+
+    /// A whole command, with the transport's part played by this test: `dataOut` is all that the initiator sends.
+    mutating func execute(_ cdb: [UInt8], dataOut: [UInt8] = [], from nexus: Nexus? = nil) -> CommandResult {
+        let nexus = nexus ?? self.nexus
+        var step = self.begin(cdb, expectedDataOut: dataOut.count, from: nexus)
+        while true {
+            switch step {
+            case .finish(let result):
+                return result
+            case .read(let range):
+                switch self.medium.perform(.read(range)) {
+                case .success(.data(let data)): return CommandResult(status: .good, dataIn: data)
+                case .success: return CommandResult(status: .good)
+                case .failure(let error): return self.unit.failed(error)
+                }
+            case .write(let range, let durable):
+                let data = ByteBuffer(bytes: dataOut.prefix(self.medium.geometry.byteCount(range)))
+                if case .failure(let error) = self.medium.perform(.write(range, data, durable: durable)) {
+                    return self.unit.failed(error)
+                }
+                return CommandResult(status: .good)
+            case .collect(let byteCount, let continuation):
+                let data = ByteBuffer(bytes: dataOut.prefix(byteCount))
+                step = self.unit.resume(continuation, with: .collected(data), nexus: nexus)
+            case .perform(let request, let continuation):
+                let result = self.medium.perform(request)
+                step = self.unit.resume(continuation, with: .performed(result), nexus: nexus)
+            }
+        }
     }
 
     /// A command that ends in its first step.

@@ -50,9 +50,9 @@ extension LogicalUnit {
         UInt32(clamping: self.settings.maximumTransferBytes / self.info.geometry.blockSize)
     }
 
-    /// Whether a write must be on stable storage before its status: FUA asks for it, and so does a write cache that is
-    /// there but has been switched off (WCE=0).
-    func isDurable(_ cdb: CDB) -> Bool {
-        cdb.has(0x08, at: 1) || !self.modes.caching.writeCacheEnabled
+    /// Whether a write must be flushed before its status: FUA asks for it, and so does a write cache that has been
+    /// switched off (WCE=0). A store without a write cache has every write on stable storage when it replies.
+    func isDurable(forceUnitAccess: Bool) -> Bool {
+        self.info.capabilities.contains(.writeCache) && (forceUnitAccess || !self.modes.caching.writeCacheEnabled)
     }
 }

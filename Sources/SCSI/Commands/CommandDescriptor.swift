@@ -32,6 +32,8 @@ struct CommandDescriptor: Sendable {
         static let needsMedium = Traits(rawValue: 1 << 1)
         /// Refused where the medium is write-protected.
         static let writesMedium = Traits(rawValue: 1 << 2)
+        /// Offered only where the store can unmap.
+        static let needsUnmap = Traits(rawValue: 1 << 3)
     }
 
     init(

@@ -11,6 +11,12 @@ struct CommandTable: Sendable {
         CommandDescriptor.reads,
         CommandDescriptor.writes,
         CommandDescriptor.cache,
+        CommandDescriptor.verifies,
+        CommandDescriptor.compareAndWrite,
+        CommandDescriptor.provisioning,
+        CommandDescriptor.modeSelect,
+        CommandDescriptor.supportedOperations,
+        CommandDescriptor.diagnostics,
         CommandDescriptor.reserveRelease,
     ])
 

@@ -8,9 +8,7 @@ extension CommandDescriptor {
     static let writes: [CommandDescriptor] = [
         CommandDescriptor(
             "WRITE (6)", [0x0A, 0x1F, 0xFF, 0xFF, 0xFF, 0x04], .writes, .medium,
-            handler: { unit, cdb, _ in
-                unit.write(.six(cdb), durable: !unit.modes.caching.writeCacheEnabled)
-            }),
+            handler: { unit, cdb, _ in unit.write(.six(cdb), forceUnitAccess: false) }),
         CommandDescriptor(
             "WRITE (10)", [0x2A, 0x18, 0xFF, 0xFF, 0xFF, 0xFF, 0x00, 0xFF, 0xFF, 0x04], .writes, .medium,
             handler: { unit, cdb, _ in unit.write(.ten(cdb), cdb) }),
@@ -36,12 +34,12 @@ extension CommandDescriptor.Traits {
 extension LogicalUnit {
     fileprivate func write(_ access: BlockAccess, _ cdb: CDB) -> TaskStep {
         guard !cdb.has(0xE0, at: 1) else { return self.check(.invalidFieldInCDB(1, bit: 7)) }  // WRPROTECT
-        return self.write(access, durable: self.isDurable(cdb))
+        return self.write(access, forceUnitAccess: cdb.has(0x08, at: 1))
     }
 
-    fileprivate func write(_ access: BlockAccess, durable: Bool) -> TaskStep {
+    fileprivate func write(_ access: BlockAccess, forceUnitAccess: Bool) -> TaskStep {
         if let sense = self.invalid(access, maximumBlocks: self.maximumTransferBlocks) { return self.check(sense) }
         guard access.count > 0 else { return .finish(.good) }
-        return .write(access.range, durable: durable)
+        return .write(access.range, durable: self.isDurable(forceUnitAccess: forceUnitAccess))
     }
 }

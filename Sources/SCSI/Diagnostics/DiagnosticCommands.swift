@@ -1,0 +1,52 @@
+// SPDX-License-Identifier: Apache-2.0
+// SPDX-FileCopyrightText: the Apus authors
+
+internal import Block
+internal import NIOCore
+
+extension CommandDescriptor {
+    /// SEND DIAGNOSTIC, RECEIVE DIAGNOSTIC RESULTS (SPC-4 §6.42, §6.29) and READ DEFECT DATA (SBC-3 §5.17, §5.18).
+    static let diagnostics: [CommandDescriptor] = [
+        CommandDescriptor(
+            "SEND DIAGNOSTIC", [0x1D, 0x04, 0x00, 0x00, 0x00, 0x04], .writes,
+            handler: { unit, cdb, _ in unit.sendDiagnostic(cdb) }),
+        CommandDescriptor(
+            "RECEIVE DIAGNOSTIC RESULTS", [0x1C, 0x01, 0xFF, 0xFF, 0xFF, 0x04], .writes,
+            handler: { unit, cdb, _ in unit.receiveDiagnosticResults(cdb) }),
+        CommandDescriptor(
+            "READ DEFECT DATA (10)", [0x37, 0x00, 0x1F, 0x00, 0x00, 0x00, 0x00, 0xFF, 0xFF, 0x04],
+            .reads, .needsMedium,
+            handler: { unit, cdb, _ in
+                unit.readDefectData(cdb[2], headerLength: 4, allocationLength: Int(cdb.uint16(7)))
+            }),
+        CommandDescriptor(
+            "READ DEFECT DATA (12)", [0xB7, 0x1F, 0x00, 0x00, 0x00, 0x00, 0xFF, 0xFF, 0xFF, 0xFF, 0x00, 0x04],
+            .reads, .needsMedium,
+            handler: { unit, cdb, _ in
+                unit.readDefectData(cdb[1], headerLength: 8, allocationLength: Int(clamping: cdb.uint32(6)))
+            }),
+    ]
+}
+
+extension LogicalUnit {
+    /// The default self-test passes: reaching the unit is all there is to test. Other self-tests are not offered.
+    fileprivate func sendDiagnostic(_ cdb: CDB) -> TaskStep {
+        guard cdb[1] & 0xE0 == 0 else { return self.check(.invalidFieldInCDB(1, bit: 7)) }  // SELF-TEST CODE
+        guard cdb.uint16(3) == 0 else { return self.check(.invalidFieldInCDB(3)) }  // no diagnostic page to send
+        return .finish(.good)
+    }
+
+    /// Page 00h, which lists itself alone.
+    fileprivate func receiveDiagnosticResults(_ cdb: CDB) -> TaskStep {
+        guard cdb.has(0x01, at: 1), cdb[2] == 0x00 else { return self.check(.invalidFieldInCDB(2)) }
+        let data = ByteBuffer(bytes: [0x00, 0x00, 0x00, 0x01, 0x00])
+        return .finish(.good(data.cut(to: Int(cdb.uint16(3)))))
+    }
+
+    /// Both defect lists are empty: what lies below hides its defects. The format asked for is echoed.
+    fileprivate func readDefectData(_ request: UInt8, headerLength: Int, allocationLength: Int) -> TaskStep {
+        var data = ByteBuffer(bytes: [0x00, request & 0x1F])
+        data.writeRepeatingByte(0, count: headerLength - 2)
+        return .finish(.good(data.cut(to: allocationLength)))
+    }
+}
