@@ -52,7 +52,8 @@ let package = Package(
     ],
     targets: [
         // Pure rooms: bytes and events in, bytes and effects out.
-        room("Wire", [nioCore]),
+        .target(name: "CCRC32C"),
+        room("Wire", ["CCRC32C"]),
         room("Block", [nioCore]),
         room("SCSI", ["Wire", "Block", nioCore]),
         room("ISCSI", ["Wire", nioCore]),

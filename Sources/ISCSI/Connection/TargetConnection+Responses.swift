@@ -1,0 +1,195 @@
+// SPDX-License-Identifier: Apache-2.0
+// SPDX-FileCopyrightText: the Apus authors
+
+package import NIOCore
+import Wire
+
+// MARK: - Data-In
+
+extension TargetConnection {
+    /// Writes the header of the next Data-In PDU; the caller appends exactly `length` bytes and calls `endDataIn`.
+    ///
+    /// The last PDU carries GOOD status (RFC 7143 §11.7.3), so that no SCSI Response is needed.
+    package mutating func writeDataInHeader(
+        _ transfer: inout DataInTransfer, length: Int, output: inout ByteBuffer
+    ) {
+        var header = transfer.nextHeader(length: length, maxBurstLength: self.parameters.maxBurstLength)
+        if transfer.isDone {
+            header.flags = 0x81 | transfer.residual.flags
+            header[field: 44] = transfer.residual.count
+        }
+        self.write(&header, advancingStatSN: transfer.isDone, &output)
+    }
+
+    /// Completes a Data-In PDU whose `length` bytes are the last of `output`.
+    package func endDataIn(length: Int, output: inout ByteBuffer) {
+        self.endDataSegment(length: length, &output)
+    }
+
+    /// Ends a command whose Data-In carried its status; a task that is not open needs no ending.
+    package mutating func dataInEnded(_ initiatorTaskTag: UInt32) {
+        self.close(initiatorTaskTag)
+    }
+}
+
+// MARK: - Responses
+
+extension TargetConnection {
+    /// Answers a command: its Data-In, if any, then its status.
+    ///
+    /// - Parameters:
+    ///   - status: the SCSI status; with GOOD it rides on the last Data-In.
+    ///   - transferred: the bytes that the command had to transfer, where `dataIn` does not say it.
+    package mutating func complete(
+        _ command: SCSICommand, status: UInt8, sense: ByteBuffer? = nil, dataIn: ByteBuffer? = nil,
+        transferred: Int = 0, output: inout ByteBuffer
+    ) {
+        self.close(command.initiatorTaskTag)
+        let available = dataIn?.readableBytes ?? 0
+        var transfer = DataInTransfer(command, wanted: available)
+        if var dataIn, transfer.total > 0 {
+            while !transfer.isDone {
+                let length = transfer.nextLength(self.parameters)
+                let isLast = transfer.offset + length == transfer.total
+                if isLast && status != 0 {
+                    var header = transfer.nextHeader(length: length, maxBurstLength: self.parameters.maxBurstLength)
+                    self.write(&header, advancingStatSN: false, &output)
+                } else {
+                    self.writeDataInHeader(&transfer, length: length, output: &output)
+                }
+                if var segment = dataIn.readSlice(length: length) {
+                    output.writeBuffer(&segment)
+                }
+                self.endDataSegment(length: length, &output)
+            }
+            if status == 0 { return }
+        }
+        let residual = Residual(wanted: max(transferred, available), expected: command.expectedLength)
+        self.writeResponse(command, status, sense, residual, expDataSN: transfer.sentPDUs, &output)
+    }
+
+    private mutating func writeResponse(
+        _ command: SCSICommand, _ status: UInt8, _ sense: ByteBuffer?, _ residual: Residual, expDataSN: UInt32,
+        _ output: inout ByteBuffer
+    ) {
+        var header = BasicHeaderSegment(.scsiResponse, flags: 0x80 | residual.flags)
+        // Response code 0: the command was completed at the target (RFC 7143 §11.4.3).
+        header.opcodeSpecific = UInt16(status)
+        header.initiatorTaskTag = command.initiatorTaskTag
+        header[field: 36] = expDataSN
+        header[field: 44] = residual.count
+        guard let sense, sense.readableBytes > 0 else {
+            self.write(&header, advancingStatSN: true, &output)
+            return
+        }
+        // The sense data's length stands before it (RFC 7143 §11.4.7).
+        let length = sense.readableBytes + 2
+        header.dataSegmentLength = length
+        self.write(&header, advancingStatSN: true, &output)
+        output.writeInteger(UInt16(sense.readableBytes))
+        output.writeImmutableBuffer(sense)
+        self.endDataSegment(length: length, &output)
+    }
+
+    /// Answers a Task Management Function Request (RFC 7143 §11.6).
+    package mutating func respond(
+        to request: TaskManagementRequest, _ response: TaskManagementResponse, output: inout ByteBuffer
+    ) {
+        var header = BasicHeaderSegment(.taskManagementResponse, flags: 0x80)
+        header.opcodeSpecific = UInt16(response.rawValue) << 8
+        header.initiatorTaskTag = request.initiatorTaskTag
+        self.write(&header, advancingStatSN: true, &output)
+    }
+
+    /// Rejects a PDU, giving its header back (RFC 7143 §11.17).
+    mutating func reject(_ rejected: BasicHeaderSegment, _ reason: RejectReason, _ output: inout ByteBuffer) {
+        var header = BasicHeaderSegment(.reject, flags: 0x80)
+        header.opcodeSpecific = UInt16(reason.rawValue) << 8
+        header.dataSegmentLength = BasicHeaderSegment.byteCount
+        header.initiatorTaskTag = reservedTag
+        self.write(&header, advancingStatSN: true, &output)
+        rejected.write(to: &output)
+        self.endDataSegment(length: BasicHeaderSegment.byteCount, &output)
+    }
+
+    /// Echoes a ping (RFC 7143 §11.18, §11.19), at most what the initiator accepts in one segment.
+    mutating func answerPing(_ pdu: PDU, _ output: inout ByteBuffer) {
+        let length = min(pdu.data.readableBytes, self.parameters.initiatorMaxRecvDataSegmentLength)
+        var header = BasicHeaderSegment(.nopIn, flags: 0x80)
+        header.dataSegmentLength = length
+        header.lun = pdu.header.lun
+        header.initiatorTaskTag = pdu.header.initiatorTaskTag
+        header[field: 20] = reservedTag
+        self.write(&header, advancingStatSN: true, &output)
+        guard length > 0, let data = pdu.data.getSlice(at: pdu.data.readerIndex, length: length) else { return }
+        output.writeImmutableBuffer(data)
+        self.endDataSegment(length: length, &output)
+    }
+
+    /// Pings the initiator, whose NOP-Out will come back without a task tag (RFC 7143 §11.19).
+    package mutating func ping(output: inout ByteBuffer) {
+        var header = BasicHeaderSegment(.nopIn, flags: 0x80)
+        header.initiatorTaskTag = reservedTag
+        header[field: 20] = self.nextTargetTransferTag
+        self.nextTargetTransferTag &+= self.nextTargetTransferTag == reservedTag - 1 ? 2 : 1
+        // A ping carries the next StatSN without using it up.
+        self.write(&header, advancingStatSN: false, &output)
+    }
+
+    /// Answers a Logout Request (RFC 7143 §11.14, §11.15).
+    mutating func receivedLogout(_ pdu: PDU, _ output: inout ByteBuffer) -> Inbound {
+        let reason = pdu.header.flags & 0x7f
+        let connectionID = UInt16(truncatingIfNeeded: pdu.header[field: 20] >> 16)
+        var header = BasicHeaderSegment(.logoutResponse, flags: 0x80)
+        header.initiatorTaskTag = pdu.header.initiatorTaskTag
+        header[field: 40] = UInt32(self.parameters.defaultTime2WaitSeconds) << 16
+        let closes: Bool
+        switch reason {
+        case 0: closes = true
+        case 1: closes = connectionID == self.login.connectionID
+        default: closes = false
+        }
+        if !closes {
+            // 1: no such connection; 2: recovery of a connection is not supported.
+            header.opcodeSpecific = UInt16(reason == 1 ? 1 : 2) << 8
+        }
+        self.write(&header, advancingStatSN: true, &output)
+        return closes ? .loggedOut : .nothing
+    }
+}
+
+// MARK: - Bytes
+
+extension TargetConnection {
+    /// Appends a header with the sequence numbers of this moment, and its digest.
+    mutating func write(
+        _ header: inout BasicHeaderSegment, advancingStatSN: Bool, _ output: inout ByteBuffer
+    ) {
+        let (expCmdSN, maxCmdSN) = self.window.advance()
+        header[field: 24] = self.statSN.value
+        header[field: 28] = expCmdSN
+        header[field: 32] = maxCmdSN
+        if advancingStatSN {
+            self.statSN = self.statSN.advanced(by: 1)
+        }
+        header.write(to: &output)
+        if self.parameters.headerDigest {
+            self.writeDigest(ofLast: BasicHeaderSegment.byteCount, &output)
+        }
+    }
+
+    /// Appends a data segment's padding and digest.
+    func endDataSegment(length: Int, _ output: inout ByteBuffer) {
+        let padding = paddingLength(length)
+        output.writeRepeatingByte(0, count: padding)
+        if self.parameters.dataDigest {
+            self.writeDigest(ofLast: length + padding, &output)
+        }
+    }
+
+    private func writeDigest(ofLast count: Int, _ output: inout ByteBuffer) {
+        let span = output.readableBytesSpan
+        let checksum = CRC32C.checksum(span.extracting((span.byteCount - count)..<span.byteCount))
+        output.writeInteger(checksum, endianness: .little)
+    }
+}

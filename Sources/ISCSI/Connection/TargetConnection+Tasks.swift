@@ -1,0 +1,161 @@
+// SPDX-License-Identifier: Apache-2.0
+// SPDX-FileCopyrightText: the Apus authors
+
+package import NIOCore
+import Wire
+
+// MARK: - Open tasks
+
+extension TargetConnection {
+    /// Enters a command that will be answered later.
+    package mutating func open(_ command: SCSICommand) {
+        self.open(command, dataOut: nil)
+    }
+
+    private mutating func open(_ command: SCSICommand, dataOut: DataOutTransfer?) {
+        var task = OpenTask(command: command, dataOut: dataOut)
+        // The data came with the command's own PDU, and whoever serves it has it by now.
+        task.command.immediateData = ByteBuffer()
+        self.tasks[command.initiatorTaskTag] = task
+        if command.isImmediate {
+            self.immediateTasks += 1
+        } else {
+            self.window.taskBegan()
+        }
+    }
+
+    /// Takes a task out of the table: it has been answered, or was aborted and will not be.
+    @discardableResult
+    package mutating func close(_ initiatorTaskTag: UInt32) -> SCSICommand? {
+        guard let task = self.tasks.removeValue(forKey: initiatorTaskTag) else { return nil }
+        self.chargedBytes -= task.chargedBytes
+        if task.command.isImmediate {
+            self.immediateTasks -= 1
+        } else {
+            self.window.taskEnded()
+        }
+        return task.command
+    }
+
+    /// The open tasks' tags: all, or those of one LUN.
+    package func openTasks(lun: UInt64? = nil) -> [UInt32] {
+        self.tasks.values.filter { lun == nil || $0.command.lun == lun }.map(\.command.initiatorTaskTag)
+    }
+
+    /// What becomes of an ABORT TASK whose task is not open (RFC 7143 §11.6.1): one that lies in the window and has
+    /// not come is taken as come and aborted.
+    package mutating func abortUnknown(_ request: TaskManagementRequest) -> TaskManagementResponse {
+        let referenced = SerialNumber(request.referencedCmdSN)
+        if let held = self.held[referenced.value], held.header.initiatorTaskTag == request.referencedTaskTag {
+            self.held[referenced.value] = nil
+        } else if referenced.precedes(self.window.expCmdSN) || self.window.maxCmdSN.precedes(referenced) {
+            return .noSuchTask
+        }
+        guard referenced == self.window.expCmdSN else { return .complete }
+        _ = self.window.received(referenced)
+        return .complete
+    }
+}
+
+// MARK: - Data-Out
+
+/// How the Data-Out of a command begins.
+package enum DataOutStart: Sendable {
+    /// All of it came with the command, which is not an open task.
+    case complete(ByteBuffer)
+    /// The command is an open task now, and more will come; this is what came with it.
+    case pending(ByteBuffer)
+}
+
+extension TargetConnection {
+    /// Begins to receive `wanted` bytes for a command, or as many as the initiator has.
+    package mutating func beginDataOut(_ command: SCSICommand, wanted: Int) -> DataOutStart {
+        let transfer = DataOutTransfer(
+            wanted: wanted, expected: command.expectedDataOut, immediate: command.immediateData.readableBytes,
+            moreUnsolicited: !command.header.isFinal, firstBurstLength: self.parameters.firstBurstLength)
+        var data = command.immediateData
+        if data.readableBytes > transfer.total {
+            data.moveWriterIndex(to: data.readerIndex + transfer.total)
+        }
+        if transfer.isComplete { return .complete(data) }
+        let charged = data.readableBytes
+        self.chargedBytes += charged
+        self.open(command, dataOut: transfer)
+        self.tasks[command.initiatorTaskTag]?.chargedBytes = charged
+        if transfer.wantsR2T(maxOutstanding: self.parameters.maxOutstandingR2T) {
+            self.solicitQueue.append(command.initiatorTaskTag)
+        }
+        return .pending(data)
+    }
+
+    mutating func receivedDataOut(_ pdu: PDU) -> Inbound {
+        let tag = pdu.header.initiatorTaskTag
+        guard var task = self.tasks[tag], var transfer = task.dataOut else {
+            // Its task was answered early or aborted; the initiator will learn that from the answer.
+            return .nothing
+        }
+        var data = pdu.data
+        let transferTag = pdu.header[field: 20]
+        do throws(DataOutTransfer.Violation) {
+            let wanted = try transfer.receive(
+                length: data.readableBytes, offset: Int(pdu.header[field: 40]), dataSN: pdu.header[field: 36],
+                targetTransferTag: transferTag, isFinal: pdu.header.isFinal)
+            if wanted < data.readableBytes {
+                data.moveWriterIndex(to: data.readerIndex + wanted)
+            }
+        } catch {
+            return .close(reason: "Data-Out of task \(tag): \(error)")
+        }
+        if transferTag == reservedTag {
+            task.chargedBytes += data.readableBytes
+            self.chargedBytes += data.readableBytes
+        }
+        if transfer.wantsR2T(maxOutstanding: self.parameters.maxOutstandingR2T) {
+            self.solicitQueue.append(tag)
+        }
+        let isLast = transfer.isComplete
+        task.dataOut = transfer
+        self.tasks[tag] = task
+        return .data(initiatorTaskTag: tag, data, isLast: isLast)
+    }
+
+    /// The server is done with `count` bytes of a task's Data-Out and holds them no longer.
+    package mutating func consumed(_ count: Int, of initiatorTaskTag: UInt32) {
+        guard self.tasks[initiatorTaskTag] != nil else { return }
+        self.tasks[initiatorTaskTag]?.chargedBytes -= count
+        self.chargedBytes -= count
+    }
+
+    /// Sends the R2Ts that there is room for; called when a pass ends and when room has been made.
+    package mutating func solicit(_ output: inout ByteBuffer) {
+        let burst = self.parameters.maxBurstLength
+        while let tag = self.solicitQueue.first, self.chargedBytes < Limits.solicitedBytes {
+            self.solicitQueue.removeFirst()
+            guard var task = self.tasks[tag], var transfer = task.dataOut,
+                transfer.wantsR2T(maxOutstanding: self.parameters.maxOutstandingR2T)
+            else { continue }
+            let transferTag = self.nextTargetTransferTag
+            self.nextTargetTransferTag = transferTag &+ 1 == reservedTag ? 1 : transferTag &+ 1
+            let (offset, length, r2tSN) = transfer.solicit(targetTransferTag: transferTag, maxBurstLength: burst)
+
+            var header = BasicHeaderSegment(.readyToTransfer, flags: 0x80)
+            header.lun = task.command.lun
+            header.initiatorTaskTag = tag
+            header[field: 20] = transferTag
+            header[field: 36] = r2tSN
+            header[field: 40] = UInt32(truncatingIfNeeded: offset)
+            header[field: 44] = UInt32(truncatingIfNeeded: length)
+            // An R2T carries the next StatSN without using it up (RFC 7143 §11.8.3).
+            self.write(&header, advancingStatSN: false, &output)
+
+            task.chargedBytes += length
+            self.chargedBytes += length
+            let wantsMore = transfer.wantsR2T(maxOutstanding: self.parameters.maxOutstandingR2T)
+            task.dataOut = transfer
+            self.tasks[tag] = task
+            if wantsMore {
+                self.solicitQueue.append(tag)
+            }
+        }
+    }
+}

@@ -1,0 +1,160 @@
+// SPDX-License-Identifier: Apache-2.0
+// SPDX-FileCopyrightText: the Apus authors
+
+package import NIOCore
+import Wire
+
+/// The target's side of one connection in the full-feature phase (RFC 7143 §4.2, §11).
+///
+/// One owner feeds it PDUs and appends what it writes to the socket; it holds no socket, no clock and no lock. A PDU
+/// comes in by `received` and means at most one thing to the server (`Inbound`). The server answers by calling back:
+///
+///     .command ─┬─ complete(command, …)                                   done within the pass
+///               ├─ beginDataIn ─► writeDataInHeader, bytes, endDataIn …   Data-In, status in the last
+///               ├─ beginDataOut ─► .data … ─► consumed ─► complete(tag)   Data-Out, asked for by R2Ts
+///               └─ open ─► complete(tag)                                  answered later
+///
+/// A connection that ends a command within the pass that brought it (a read from the page cache, a write whose data
+/// came along) never enters it in the table of open tasks: that is the path that has to be short.
+///
+/// Error recovery level 0 is what is agreed, so a violation of sequence ends the connection, and what an unknown tag
+/// refers to was aborted and is ignored.
+package struct TargetConnection: ~Copyable {
+    package let login: EstablishedLogin
+    package internal(set) var parameters: OperationalParameters
+
+    var statSN: SerialNumber
+    var window: CommandWindow
+    /// Commands that came before their turn, by CmdSN; the window bounds them.
+    var held: [UInt32: PDU] = [:]
+    /// Commands that have been delivered and not yet answered, by ITT.
+    var tasks: [UInt32: OpenTask] = [:]
+    var immediateTasks = 0
+    /// ITTs of the tasks that wait for an R2T, in turn.
+    var solicitQueue = CircularBuffer<UInt32>()
+    /// Bytes of Data-Out that have been asked for or have come, and are not yet consumed.
+    var chargedBytes = 0
+    var nextTargetTransferTag: UInt32 = 1
+    var text = TextExchange()
+    var negotiation: Negotiation
+
+    /// A command that will be answered later.
+    struct OpenTask: Sendable {
+        var command: SCSICommand
+        var dataOut: DataOutTransfer?
+        var chargedBytes = 0
+    }
+
+    /// - Parameter statSN: the first StatSN of the full-feature phase.
+    package init(login: EstablishedLogin, statSN: UInt32) {
+        self.login = login
+        self.parameters = login.parameters
+        self.statSN = SerialNumber(statSN)
+        self.window = CommandWindow(firstCmdSN: login.firstCmdSN)
+        self.negotiation = Negotiation()
+    }
+
+    /// Takes one PDU. Answers that the protocol gives by itself are appended to `output`.
+    package mutating func received(
+        _ pdu: PDU, directory: some TargetDirectory, output: inout ByteBuffer
+    ) -> Inbound {
+        guard let opcode = pdu.header.opcode else {
+            self.reject(pdu.header, .commandNotSupported, &output)
+            return .nothing
+        }
+        switch opcode {
+        case .dataOut:
+            return self.receivedDataOut(pdu)
+        case .snackRequest:
+            self.reject(pdu.header, .snackReject, &output)
+            return .nothing
+        case .scsiCommand, .nopOut, .taskManagementRequest, .textRequest, .logoutRequest:
+            return self.receivedNumbered(pdu, opcode, directory, &output)
+        case .loginRequest:
+            return .close(reason: "a login request in the full-feature phase")
+        case .nopIn, .scsiResponse, .taskManagementResponse, .loginResponse, .textResponse, .dataIn, .logoutResponse,
+            .readyToTransfer, .asyncMessage, .reject:
+            self.reject(pdu.header, .protocolError, &output)
+            return .nothing
+        }
+    }
+
+    /// The next command whose turn came when the one before it was delivered; nil when there is none.
+    package mutating func nextHeld(directory: some TargetDirectory, output: inout ByteBuffer) -> Inbound? {
+        guard !self.held.isEmpty, let pdu = self.held.removeValue(forKey: self.window.expCmdSN.value) else {
+            return nil
+        }
+        return self.received(pdu, directory: directory, output: &output)
+    }
+
+    /// PDUs that have a CmdSN: they are delivered in its order, or at once when immediate.
+    private mutating func receivedNumbered(
+        _ pdu: PDU, _ opcode: Opcode, _ directory: some TargetDirectory, _ output: inout ByteBuffer
+    ) -> Inbound {
+        // An answer to our own ping has no task tag, and its CmdSN takes no place in the order (RFC 7143 §11.18).
+        if opcode == .nopOut, pdu.header.initiatorTaskTag == reservedTag { return .nothing }
+        if !pdu.header.isImmediate {
+            switch self.window.received(SerialNumber(pdu.header[field: 24])) {
+            case .deliver: break
+            case .ignore: return .nothing
+            case .hold:
+                self.held[pdu.header[field: 24]] = pdu
+                return .nothing
+            }
+        }
+        switch opcode {
+        case .scsiCommand:
+            return self.receivedCommand(pdu, &output)
+        case .nopOut:
+            self.answerPing(pdu, &output)
+            return .nothing
+        case .taskManagementRequest:
+            return .taskManagement(TaskManagementRequest(pdu.header))
+        case .textRequest:
+            return self.receivedText(pdu, directory, &output)
+        default:
+            return self.receivedLogout(pdu, &output)
+        }
+    }
+
+    private mutating func receivedCommand(_ pdu: PDU, _ output: inout ByteBuffer) -> Inbound {
+        let command = SCSICommand(pdu)
+        guard !self.login.isDiscovery else {
+            self.reject(pdu.header, .protocolError, &output)
+            return .nothing
+        }
+        guard self.tasks[command.initiatorTaskTag] == nil, command.initiatorTaskTag != reservedTag else {
+            self.reject(pdu.header, .taskInProgress, &output)
+            return .nothing
+        }
+        guard !command.isImmediate || self.immediateTasks < Limits.immediateCommands else {
+            self.reject(pdu.header, .tooManyImmediateCommands, &output)
+            return .nothing
+        }
+        if let violation = self.unsolicitedDataViolation(command) {
+            self.reject(pdu.header, .protocolError, &output)
+            return .close(reason: violation)
+        }
+        return .command(command)
+    }
+
+    /// The rules for data that comes unasked (RFC 7143 §4.2.5.2, §13.10, §13.11).
+    private func unsolicitedDataViolation(_ command: SCSICommand) -> String? {
+        let immediate = command.immediateData.readableBytes
+        let moreFollows = !command.header.isFinal
+        guard immediate > 0 || moreFollows else { return nil }
+        if !command.writes {
+            return "data with a command that has no W bit"
+        }
+        if immediate > 0, !self.parameters.immediateData {
+            return "immediate data although ImmediateData=No was agreed"
+        }
+        if moreFollows, self.parameters.initialR2T {
+            return "unsolicited data although InitialR2T=Yes was agreed"
+        }
+        if immediate > min(self.parameters.firstBurstLength, command.expectedLength) {
+            return "immediate data of \(immediate) bytes, more than FirstBurstLength or the command's length"
+        }
+        return nil
+    }
+}

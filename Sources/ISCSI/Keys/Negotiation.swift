@@ -1,0 +1,100 @@
+// SPDX-License-Identifier: Apache-2.0
+// SPDX-FileCopyrightText: the Apus authors
+
+/// Negotiates one connection's keys: theirs come in, ours combine with them, the agreed value is kept and answered.
+///
+/// An initiator proposes, we answer each proposal once (RFC 7143 §6.2). Of our own accord we declare only
+/// MaxRecvDataSegmentLength; for every key that the initiator leaves out, the table's default is in force.
+package struct Negotiation: Sendable {
+    /// What is in force so far.
+    package private(set) var agreed = OperationalParameters()
+    /// Keys that have been negotiated: a key may be negotiated once (RFC 7143 §6.2).
+    private var seen: Set<String> = []
+    private var hasDeclaredSegmentLength = false
+
+    package init() {}
+
+    /// The initiator broke the rules of negotiation; the login fails.
+    package enum Violation: Error, Equatable {
+        case repeatedKey(String)
+    }
+
+    /// Takes the initiator's `pair` and returns our answer; nil for a declaration, which has none.
+    package mutating func received(_ pair: KeyValue) throws(Violation) -> KeyValue? {
+        guard let row = KeyTable.row(pair.key) else {
+            // Vendor keys (X-, X#) as well as mistyped ones (RFC 7143 §6.2).
+            return KeyValue(pair.key, "NotUnderstood")
+        }
+        guard self.seen.insert(pair.key).inserted else { throw .repeatedKey(pair.key) }
+        // Answers to what we never proposed mean nothing.
+        if ["NotUnderstood", "Irrelevant", "Reject"].contains(pair.value) { return nil }
+        return self.combine(row, pair.value)
+    }
+
+    /// Takes a proposal of the full-feature phase, where only the keys of phase `.any` may change, and again.
+    package mutating func receivedInFullFeaturePhase(_ pair: KeyValue) -> KeyValue? {
+        guard let row = KeyTable.row(pair.key) else { return KeyValue(pair.key, "NotUnderstood") }
+        guard row.phase == .any else { return KeyValue(pair.key, "Reject") }
+        return self.combine(row, pair.value)
+    }
+
+    /// Our declaration of MaxRecvDataSegmentLength, the first time that it is asked for.
+    package mutating func declaration() -> KeyValue? {
+        guard !self.hasDeclaredSegmentLength else { return nil }
+        self.hasDeclaredSegmentLength = true
+        return KeyValue("MaxRecvDataSegmentLength", "\(Limits.maxRecvDataSegmentLength)")
+    }
+
+    private mutating func combine(_ row: KeyRow, _ value: String) -> KeyValue? {
+        let outcome: String
+        switch row.rule {
+        case .declaredText:
+            return nil
+        case .declaredNumber(let range):
+            guard let number = parseKeyNumber(value), range.contains(number) else {
+                return KeyValue(row.name, "Reject")
+            }
+            self.agreed.set(row.name, "\(number)")
+            return nil
+        case .obsolete(let answer):
+            return KeyValue(row.name, answer)
+        case .firstCommon(let ours):
+            let common = value.split(separator: ",").lazy.map(String.init).first { ours.contains($0) }
+            guard let common else { return KeyValue(row.name, "Reject") }
+            outcome = common
+        case .and(let ours):
+            guard let theirs = Self.boolean(value) else { return KeyValue(row.name, "Reject") }
+            outcome = ours && theirs ? "Yes" : "No"
+        case .or(let ours):
+            guard let theirs = Self.boolean(value) else { return KeyValue(row.name, "Reject") }
+            outcome = ours || theirs ? "Yes" : "No"
+        case .minimum(let ours, let range):
+            guard let theirs = parseKeyNumber(value), range.contains(theirs) else {
+                return KeyValue(row.name, "Reject")
+            }
+            outcome = "\(min(ours, theirs))"
+        case .maximum(let ours, let range):
+            guard let theirs = parseKeyNumber(value), range.contains(theirs) else {
+                return KeyValue(row.name, "Reject")
+            }
+            outcome = "\(max(ours, theirs))"
+        }
+        self.agreed.set(row.name, outcome)
+        return KeyValue(row.name, outcome)
+    }
+
+    private static func boolean(_ value: String) -> Bool? {
+        switch value {
+        case "Yes": true
+        case "No": false
+        default: nil
+        }
+    }
+
+    /// What is in force when the login ends: bursts that do not contradict each other (RFC 7143 §13.14).
+    package var final: OperationalParameters {
+        var parameters = self.agreed
+        parameters.firstBurstLength = min(parameters.firstBurstLength, parameters.maxBurstLength)
+        return parameters
+    }
+}

@@ -1,0 +1,66 @@
+// SPDX-License-Identifier: Apache-2.0
+// SPDX-FileCopyrightText: the Apus authors
+
+/// The operational parameters in force on a connection and its session (RFC 7143 §13), once agreed.
+package struct OperationalParameters: Sendable, Equatable {
+    package var headerDigest = false
+    package var dataDigest = false
+    package var maxConnections: UInt32 = 1
+    package var initialR2T = true
+    package var immediateData = true
+    /// The largest data segment that the initiator accepts, in bytes.
+    package var initiatorMaxRecvDataSegmentLength = 8_192
+    package var maxBurstLength = 262_144
+    package var firstBurstLength = 65_536
+    package var defaultTime2WaitSeconds: UInt32 = 2
+    package var defaultTime2RetainSeconds: UInt32 = 20
+    package var maxOutstandingR2T: UInt32 = 1
+    package var dataPDUInOrder = true
+    package var dataSequenceInOrder = true
+    package var errorRecoveryLevel: UInt32 = 0
+
+    package init() {}
+
+    /// Takes over an agreed value; a key that stands for no parameter changes nothing.
+    mutating func set(_ key: String, _ value: String) {
+        let yes = value == "Yes"
+        let number = UInt32(value) ?? 0
+        switch key {
+        case "HeaderDigest": self.headerDigest = value == "CRC32C"
+        case "DataDigest": self.dataDigest = value == "CRC32C"
+        case "MaxConnections": self.maxConnections = number
+        case "InitialR2T": self.initialR2T = yes
+        case "ImmediateData": self.immediateData = yes
+        case "MaxRecvDataSegmentLength": self.initiatorMaxRecvDataSegmentLength = Int(number)
+        case "MaxBurstLength": self.maxBurstLength = Int(number)
+        case "FirstBurstLength": self.firstBurstLength = Int(number)
+        case "DefaultTime2Wait": self.defaultTime2WaitSeconds = number
+        case "DefaultTime2Retain": self.defaultTime2RetainSeconds = number
+        case "MaxOutstandingR2T": self.maxOutstandingR2T = number
+        case "DataPDUInOrder": self.dataPDUInOrder = yes
+        case "DataSequenceInOrder": self.dataSequenceInOrder = yes
+        case "ErrorRecoveryLevel": self.errorRecoveryLevel = number
+        default: break
+        }
+    }
+
+    /// The parameters in their wire spelling, for status displays.
+    package var keyValues: [String: String] {
+        [
+            "HeaderDigest": self.headerDigest ? "CRC32C" : "None",
+            "DataDigest": self.dataDigest ? "CRC32C" : "None",
+            "MaxConnections": "\(self.maxConnections)",
+            "InitialR2T": self.initialR2T ? "Yes" : "No",
+            "ImmediateData": self.immediateData ? "Yes" : "No",
+            "MaxRecvDataSegmentLength": "\(self.initiatorMaxRecvDataSegmentLength)",
+            "MaxBurstLength": "\(self.maxBurstLength)",
+            "FirstBurstLength": "\(self.firstBurstLength)",
+            "DefaultTime2Wait": "\(self.defaultTime2WaitSeconds)",
+            "DefaultTime2Retain": "\(self.defaultTime2RetainSeconds)",
+            "MaxOutstandingR2T": "\(self.maxOutstandingR2T)",
+            "DataPDUInOrder": self.dataPDUInOrder ? "Yes" : "No",
+            "DataSequenceInOrder": self.dataSequenceInOrder ? "Yes" : "No",
+            "ErrorRecoveryLevel": "\(self.errorRecoveryLevel)",
+        ]
+    }
+}

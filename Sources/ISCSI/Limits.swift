@@ -1,0 +1,45 @@
+// SPDX-License-Identifier: Apache-2.0
+// SPDX-FileCopyrightText: the Apus authors
+
+/// Every bound of this module, with its reason. A peer that passes one is answered or dropped, never followed.
+package enum Limits {
+    /// The largest data segment that we accept, in bytes: what we declare as MaxRecvDataSegmentLength. Large enough that
+    /// Linux's and libiscsi's writes come in few PDUs, small enough to be buffered for every connection.
+    package static let maxRecvDataSegmentLength = 262_144
+
+    /// Before MaxRecvDataSegmentLength is declared its default holds (RFC 7143 §13.12), for the login phase throughout.
+    package static let loginDataSegmentLength = 8_192
+
+    /// The most we agree to as MaxBurstLength, in bytes: one burst of a write is buffered at most.
+    package static let maxBurstLength = 1_048_576
+
+    /// The most we agree to as FirstBurstLength, in bytes: unsolicited data is buffered without our having asked for it.
+    package static let firstBurstLength = 262_144
+
+    /// R2Ts of one task that may be outstanding.
+    package static let maxOutstandingR2T: UInt32 = 16
+
+    /// Solicited bytes outstanding per connection over all tasks; at least one burst, so that every task gets its turn.
+    package static let solicitedBytes = 4 * Self.maxBurstLength
+
+    /// Commands that a session may have outstanding: the command window.
+    package static let commandWindow: UInt32 = 128
+
+    /// Immediate commands outstanding beyond the window; more are rejected (RFC 7143 §4.2.2.1 allows a target to).
+    package static let immediateCommands = 16
+
+    /// Text of one negotiation request or of one login stage, gathered over its PDUs, in bytes.
+    package static let textLength = 65_536
+
+    /// Login requests until a login must have ended; CHAP with every key in a PDU of its own needs fewer.
+    package static let loginRequests = 64
+
+    /// Bytes of a key's name (RFC 7143 §6.1).
+    package static let keyNameLength = 63
+
+    /// Bytes of a value: §6.1 asks for 255 unless stated otherwise, and CHAP's binary values may have 1,024 encoded.
+    package static let longestValue = 8_192
+
+    /// Bytes of additional header segments: an extended CDB and a bidirectional read length fit.
+    package static let additionalHeaderLength = 288
+}

@@ -1,0 +1,109 @@
+// SPDX-License-Identifier: Apache-2.0
+// SPDX-FileCopyrightText: the Apus authors
+
+/// The Data-Out of one command: what has come, what was asked for, what may come unasked (RFC 7143 §4.2.5.2, §11.7, §11.8).
+///
+///     0 ........ received ........ solicitedEnd ............ total ...... expected
+///                │ in order         │ asked for by R2Ts         │ SCSI wants  │ initiator has
+///
+/// Data comes in order (DataPDUInOrder and DataSequenceInOrder are agreed as Yes), so one offset says what has come.
+package struct DataOutTransfer: Sendable {
+    /// A burst that an R2T asked for.
+    struct Burst: Sendable {
+        var targetTransferTag: UInt32
+        var end: Int
+        var nextDataSN: UInt32 = 0
+    }
+
+    package enum Violation: Error, Equatable {
+        case wrongDataSN(expected: UInt32, got: UInt32)
+        case wrongOffset(expected: Int, got: Int)
+        case tooLong
+        case unsolicited
+        case wrongTransferTag
+        case finalTooEarly
+    }
+
+    /// Bytes that the command takes.
+    package let total: Int
+    /// Where unsolicited data must end.
+    private let unsolicitedEnd: Int
+    private(set) var received: Int
+    private(set) var solicitedEnd: Int
+    private var isUnsolicitedOpen: Bool
+    private var unsolicitedDataSN: UInt32 = 0
+    private var bursts: [Burst] = []
+    private(set) var r2tSN: UInt32 = 0
+
+    /// - Parameters:
+    ///   - wanted: what the command takes, in bytes.
+    ///   - expected: what the initiator has, in bytes.
+    ///   - immediate: what came with the command, in bytes.
+    ///   - moreUnsolicited: whether the F bit of the command was 0.
+    package init(
+        wanted: Int, expected: Int, immediate: Int, moreUnsolicited: Bool, firstBurstLength: Int
+    ) {
+        self.total = min(wanted, expected)
+        self.received = immediate
+        self.isUnsolicitedOpen = moreUnsolicited
+        self.unsolicitedEnd = min(expected, firstBurstLength)
+        self.solicitedEnd = 0
+    }
+
+    /// Whether every byte that was or may be sent has come.
+    package var isComplete: Bool {
+        self.received >= self.total && !self.isUnsolicitedOpen && self.bursts.isEmpty
+    }
+
+    /// Whether an R2T could be sent now.
+    func wantsR2T(maxOutstanding: UInt32) -> Bool {
+        !self.isUnsolicitedOpen && self.bursts.count < Int(maxOutstanding) && self.nextSolicited < self.total
+    }
+
+    private var nextSolicited: Int {
+        max(self.received, self.solicitedEnd)
+    }
+
+    /// Notes the next R2T and returns its offset and length.
+    mutating func solicit(targetTransferTag: UInt32, maxBurstLength: Int) -> (offset: Int, length: Int, r2tSN: UInt32) {
+        let offset = self.nextSolicited
+        let length = min(maxBurstLength, self.total - offset)
+        self.bursts.append(Burst(targetTransferTag: targetTransferTag, end: offset + length))
+        self.solicitedEnd = offset + length
+        defer { self.r2tSN &+= 1 }
+        return (offset, length, self.r2tSN)
+    }
+
+    /// Takes a Data-Out PDU and returns how many of its bytes the command wants.
+    ///
+    /// What an initiator sends unasked beyond what the command takes is dropped: it cannot know better.
+    mutating func receive(
+        length: Int, offset: Int, dataSN: UInt32, targetTransferTag: UInt32, isFinal: Bool
+    ) throws(Violation) -> Int {
+        guard offset == self.received else { throw .wrongOffset(expected: self.received, got: offset) }
+        if targetTransferTag == reservedTag {
+            guard self.isUnsolicitedOpen else { throw .unsolicited }
+            try Self.check(dataSN, &self.unsolicitedDataSN)
+            guard offset + length <= self.unsolicitedEnd else { throw .tooLong }
+            self.isUnsolicitedOpen = !isFinal
+        } else {
+            guard let burst = self.bursts.first, burst.targetTransferTag == targetTransferTag else {
+                throw .wrongTransferTag
+            }
+            try Self.check(dataSN, &self.bursts[0].nextDataSN)
+            guard offset + length <= burst.end else { throw .tooLong }
+            if offset + length == burst.end {
+                self.bursts.removeFirst()
+            } else if isFinal {
+                throw .finalTooEarly
+            }
+        }
+        self.received = offset + length
+        return max(0, min(self.received, self.total) - offset)
+    }
+
+    private static func check(_ dataSN: UInt32, _ next: inout UInt32) throws(Violation) {
+        guard dataSN == next else { throw .wrongDataSN(expected: next, got: dataSN) }
+        next &+= 1
+    }
+}
