@@ -188,8 +188,8 @@ extension TargetConnection {
     }
 
     private func writeDigest(ofLast count: Int, _ output: inout ByteBuffer) {
-        let span = output.readableBytesSpan
-        let checksum = CRC32C.checksum(span.extracting((span.byteCount - count)..<span.byteCount))
+        let end = output.readableBytes
+        let checksum = CRC32C.checksum(output.readableBytesSpan.extracting((end - count)..<end))
         output.writeInteger(checksum, endianness: .little)
     }
 }
