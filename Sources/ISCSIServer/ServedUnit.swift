@@ -3,14 +3,23 @@
 
 package import Block
 package import SCSI
+import Synchronization
 
 /// A logical unit together with its store, as several targets and sessions share it.
 package final class ServedUnit: Sendable {
     package let identity: LogicalUnitIdentity
     package let store: any BlockStore
+    let blockSize: Int
+    /// The unit's state. The lock is held for a decision, never while data moves.
+    let state: Mutex<LogicalUnit>
 
-    package init(identity: LogicalUnitIdentity, store: any BlockStore) {
+    package init(
+        identity: LogicalUnitIdentity, store: any BlockStore,
+        settings: LogicalUnitSettings = LogicalUnitSettings()
+    ) {
         self.identity = identity
         self.store = store
+        self.blockSize = store.info.geometry.blockSize
+        self.state = Mutex(LogicalUnit(identity: identity, info: store.info, settings: settings))
     }
 }

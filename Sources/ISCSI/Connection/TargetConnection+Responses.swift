@@ -9,7 +9,7 @@ import Wire
 extension TargetConnection {
     /// Writes the header of the next Data-In PDU; the caller appends exactly `length` bytes and calls `endDataIn`.
     ///
-    /// The last PDU carries GOOD status (RFC 7143 §11.7.3), so that no SCSI Response is needed.
+    /// The last PDU carries GOOD status (RFC 7143 §11.7.3), so that no SCSI Response is needed and the task is closed.
     package mutating func writeDataInHeader(
         _ transfer: inout DataInTransfer, length: Int, output: inout ByteBuffer
     ) {
@@ -17,6 +17,7 @@ extension TargetConnection {
         if transfer.isDone {
             header.flags = 0x81 | transfer.residual.flags
             header[field: 44] = transfer.residual.count
+            self.close(transfer.initiatorTaskTag)
         }
         self.write(&header, advancingStatSN: transfer.isDone, &output)
     }
@@ -26,9 +27,9 @@ extension TargetConnection {
         self.endDataSegment(length: length, &output)
     }
 
-    /// Ends a command whose Data-In carried its status; a task that is not open needs no ending.
-    package mutating func dataInEnded(_ initiatorTaskTag: UInt32) {
-        self.close(initiatorTaskTag)
+    /// The bytes that `writeDataInHeader` appends.
+    package var dataInHeaderLength: Int {
+        BasicHeaderSegment.byteCount + (self.parameters.headerDigest ? 4 : 0)
     }
 }
 
@@ -114,6 +115,7 @@ extension TargetConnection {
 
     /// Echoes a ping (RFC 7143 §11.18, §11.19), at most what the initiator accepts in one segment.
     mutating func answerPing(_ pdu: PDU, _ output: inout ByteBuffer) {
+        self.initiatorPings = true
         let length = min(pdu.data.readableBytes, self.parameters.initiatorMaxRecvDataSegmentLength)
         var header = BasicHeaderSegment(.nopIn, flags: 0x80)
         header.dataSegmentLength = length

@@ -36,7 +36,9 @@ package struct TargetConnection: ~Copyable {
     var chargedBytes = 0
     var nextTargetTransferTag: UInt32 = 1
     var text = TextExchange()
-    var negotiation: Negotiation
+    var negotiation = Negotiation()
+    /// Whether the initiator has sent a ping, and so will answer one. iPXE of 2019 ends its session when it is pinged.
+    package internal(set) var initiatorPings = false
 
     /// A command that will be answered later.
     struct OpenTask: Sendable {
@@ -51,7 +53,6 @@ package struct TargetConnection: ~Copyable {
         self.parameters = login.parameters
         self.statSN = SerialNumber(statSN)
         self.window = CommandWindow(firstCmdSN: login.firstCmdSN)
-        self.negotiation = Negotiation()
     }
 
     /// Takes one PDU. Answers that the protocol gives by itself are appended to `output`.

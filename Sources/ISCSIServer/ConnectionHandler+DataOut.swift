@@ -1,0 +1,148 @@
+// SPDX-License-Identifier: Apache-2.0
+// SPDX-FileCopyrightText: the Apus authors
+
+import Block
+import ISCSI
+import NIOCore
+import SCSI
+
+/// WRITE and every other command with Data-Out.
+///
+/// Data goes to the store segment by segment as it comes, from the buffer that the socket read filled.
+extension ConnectionHandler {
+    func beginWrite(_ command: SCSICommand, _ unit: ServedUnit, _ range: BlockRange, isDurable: Bool) {
+        let wanted = Int(range.count) * unit.blockSize
+        switch self.connection.beginDataOut(command, wanted: wanted) {
+        case .complete(let data):
+            self.writeWhole(data, command, unit, range, isDurable: isDurable)
+        case .pending(let data):
+            let task = PendingTask(command, unit, .write(WriteWork(range: range, isDurable: isDurable)))
+            self.pending[command.initiatorTaskTag] = task
+            if data.readableBytes > 0 {
+                self.receive(data, isLast: false, task)
+            }
+        }
+    }
+
+    /// All data came with the command.
+    private func writeWhole(
+        _ data: ByteBuffer, _ command: SCSICommand, _ unit: ServedUnit, _ range: BlockRange, isDurable: Bool
+    ) {
+        let wanted = Int(range.count) * unit.blockSize
+        // Less than a block cannot be written: an initiator that expected less than the command takes.
+        let blocks = BlockRange(lba: range.lba, count: UInt32(data.readableBytes / unit.blockSize))
+        self.session.counters.bytesWritten.bump(by: UInt64(data.readableBytes))
+        guard blocks.count > 0 else {
+            return self.finish(command, CommandResult(status: .good), transferred: wanted)
+        }
+        let length = Int(blocks.count) * unit.blockSize
+        do throws(BlockError) {
+            if !isDurable, try unit.store.writeNow(blocks, from: data.readableBytesSpan.extracting(first: length)) {
+                return self.finish(command, CommandResult(status: .good), transferred: wanted)
+            }
+        } catch {
+            return self.finish(command, unit.state.withLock { $0.failed(error) }, transferred: wanted)
+        }
+        var work = WriteWork(range: range, isDurable: false, written: length)
+        work.hasAllData = true
+        let task = PendingTask(command, unit, .write(work))
+        self.connection.open(command)
+        self.pending[command.initiatorTaskTag] = task
+        self.submit(
+            .write(blocks, data.getSlice(at: data.readerIndex, length: length) ?? data, durable: isDurable), task)
+    }
+
+    func beginCollecting(
+        _ command: SCSICommand, _ unit: ServedUnit, _ byteCount: Int, _ continuation: CommandContinuation
+    ) {
+        switch self.connection.beginDataOut(command, wanted: byteCount) {
+        case .complete(let data):
+            let nexus = self.session.nexus
+            let step = unit.state.withLock { $0.resume(continuation, with: .collected(data), nexus: nexus) }
+            self.take(step, command, unit)
+        case .pending(let data):
+            self.pending[command.initiatorTaskTag] = PendingTask(command, unit, .collect(continuation, data))
+        }
+    }
+
+    /// The next Data-Out of a task.
+    func receive(_ data: ByteBuffer, isLast: Bool, _ task: PendingTask) {
+        switch task.work {
+        case .write(var work):
+            work.hasAllData = isLast
+            self.write(data, &work, task)
+            task.work = .write(work)
+            self.finishWriteIfDone(task)
+        case .collect(let continuation, var gathered):
+            gathered.writeImmutableBuffer(data)
+            guard isLast else {
+                task.work = .collect(continuation, gathered)
+                return
+            }
+            let nexus = self.session.nexus
+            let step = task.unit.state.withLock { $0.resume(continuation, with: .collected(gathered), nexus: nexus) }
+            self.takeNext(step, task)
+        case .read, .perform:
+            preconditionFailure("a task without Data-Out was given some")
+        }
+    }
+
+    /// Hands the whole blocks among what has come to the store.
+    private func write(_ data: ByteBuffer, _ work: inout WriteWork, _ task: PendingTask) {
+        let unit = task.unit
+        self.session.counters.bytesWritten.bump(by: UInt64(data.readableBytes))
+        var bytes = data
+        if work.partialBlock.readableBytes > 0 {
+            work.partialBlock.writeBuffer(&bytes)
+            bytes = work.partialBlock
+            work.partialBlock = ByteBuffer()
+        }
+        let length = bytes.readableBytes - bytes.readableBytes % unit.blockSize
+        guard length > 0, work.failure == nil else {
+            work.partialBlock = bytes
+            return
+        }
+        let blocks = BlockRange(
+            lba: work.range.lba + UInt64(work.written / unit.blockSize), count: UInt32(length / unit.blockSize))
+        work.written += length
+        do throws(BlockError) {
+            if try unit.store.writeNow(blocks, from: bytes.readableBytesSpan.extracting(first: length)) {
+                self.connection.consumed(length, of: task.command.initiatorTaskTag)
+            } else if let slice = bytes.getSlice(at: bytes.readerIndex, length: length) {
+                work.queuedBytes += length
+                self.submit(.write(blocks, slice, durable: false), task)
+            }
+        } catch {
+            work.failure = error
+        }
+        bytes.moveReaderIndex(forwardBy: length)
+        work.partialBlock = bytes.slice()
+    }
+
+    func writeAnswered(_ result: Result<BlockReply, BlockError>, _ task: PendingTask) {
+        guard case .write(var work) = task.work else { return }
+        if case .failure(let error) = result {
+            work.failure = error
+        }
+        if task.requestsInFlight == 0 {
+            self.connection.consumed(work.queuedBytes, of: task.command.initiatorTaskTag)
+            work.queuedBytes = 0
+        }
+        task.work = .write(work)
+        self.finishWriteIfDone(task)
+    }
+
+    private func finishWriteIfDone(_ task: PendingTask) {
+        guard case .write(var work) = task.work, work.hasAllData, task.requestsInFlight == 0 else { return }
+        let wanted = Int(work.range.count) * task.unit.blockSize
+        if let failure = work.failure {
+            return self.finish(task, task.unit.state.withLock { $0.failed(failure) }, transferred: wanted)
+        }
+        if work.isDurable, !work.isFlushing {
+            work.isFlushing = true
+            task.work = .write(work)
+            return self.submit(.flush, task)
+        }
+        self.finish(task, CommandResult(status: .good), transferred: wanted)
+    }
+}

@@ -1,0 +1,88 @@
+// SPDX-License-Identifier: Apache-2.0
+// SPDX-FileCopyrightText: the Apus authors
+
+import ISCSI
+import NIOCore
+import SCSI
+
+/// Task management (RFC 7143 §11.5, SAM-5 clause 7): the response leaves when no store works for an aborted task any
+/// longer, so that nothing of it can reach the medium afterwards.
+extension ConnectionHandler {
+    func manage(_ request: TaskManagementRequest) {
+        guard let function = TaskManagementRequest.Function(rawValue: request.function) else {
+            return self.answer(request, .rejected)
+        }
+        switch function {
+        case .abortTask:
+            self.abortTask(request)
+        case .abortTaskSet:
+            guard let unit = self.unit(request.lun) else { return self.answer(request, .noSuchLUN) }
+            self.answer(request, when: [self.abortTasks(of: unit)])
+        case .clearTaskSet:
+            guard let unit = self.unit(request.lun) else { return self.answer(request, .noSuchLUN) }
+            let others = self.server.abortTasks(of: unit, except: self.session.id)
+            unit.state.withLock { $0.tasksCleared(of: others.map(\.nexus)) }
+            self.answer(request, when: others.map(\.aborted) + [self.abortTasks(of: unit)])
+        case .logicalUnitReset:
+            guard let unit = self.unit(request.lun) else { return self.answer(request, .noSuchLUN) }
+            self.reset([unit], request)
+        case .targetWarmReset:
+            self.reset(self.allUnits, request)
+        case .clearACA, .targetColdReset:
+            self.answer(request, .notSupported)
+        case .taskReassign:
+            self.answer(request, .reassignmentNotSupported)
+        }
+    }
+
+    private func abortTask(_ request: TaskManagementRequest) {
+        guard let task = self.pending[request.referencedTaskTag] else {
+            return self.answer(request, self.connection.abortUnknown(request))
+        }
+        guard task.command.lun == request.lun else { return self.answer(request, .noSuchTask) }
+        self.answer(request, when: [self.abort([task])])
+    }
+
+    private func reset(_ units: [ServedUnit], _ request: TaskManagementRequest) {
+        let aborted = units.flatMap { unit in
+            self.server.abortTasks(of: unit, except: self.session.id).map(\.aborted) + [self.abortTasks(of: unit)]
+        }
+        for unit in units {
+            unit.state.withLock { $0.reset() }
+        }
+        self.answer(request, when: aborted)
+    }
+
+    /// Aborts this session's tasks at `unit`; the future tells when no store works for them.
+    func abortTasks(of unit: ServedUnit) -> EventLoopFuture<Void> {
+        self.abort(self.pending.values.filter { $0.unit === unit })
+    }
+
+    private func abort(_ tasks: [PendingTask]) -> EventLoopFuture<Void> {
+        let loop = self.session.channel.eventLoop
+        var idle: [EventLoopFuture<Void>] = []
+        for task in tasks {
+            task.isAborted = true
+            self.pending[task.command.initiatorTaskTag] = nil
+            self.connection.close(task.command.initiatorTaskTag)
+            guard task.requestsInFlight > 0 else { continue }
+            let promise = loop.makePromise(of: Void.self)
+            task.idle = promise
+            idle.append(promise.futureResult)
+        }
+        return EventLoopFuture.andAllSucceed(idle, on: loop)
+    }
+
+    private func answer(_ request: TaskManagementRequest, when aborted: [EventLoopFuture<Void>]) {
+        let loop = self.session.channel.eventLoop
+        let bound = NIOLoopBound(self, eventLoop: loop)
+        EventLoopFuture.andAllComplete(aborted, on: loop).whenComplete { _ in
+            bound.value.answer(request, .complete)
+            bound.value.scheduleFlush()
+        }
+    }
+
+    private func answer(_ request: TaskManagementRequest, _ response: TaskManagementResponse) {
+        self.connection.respond(to: request, response, output: &self.output)
+    }
+}

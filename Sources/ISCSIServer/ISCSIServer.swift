@@ -1,0 +1,345 @@
+// SPDX-License-Identifier: Apache-2.0
+// SPDX-FileCopyrightText: the Apus authors
+
+import ISCSI
+package import Logging
+package import NIOCore
+import NIOPosix
+import SCSI
+import Synchronization
+
+/// The iSCSI target: portals that accept connections, targets that they lead to, sessions that are there.
+///
+/// What connections share is in one locked value that only logins, logouts, discovery and administration touch; no
+/// command ever takes that lock.
+package final class ISCSIServer: Sendable {
+    package typealias Observer = @Sendable (SessionEvent) -> Void
+
+    let logger: Logger
+    let observer: Observer
+    private let group: any EventLoopGroup
+    private let state = Mutex(State())
+
+    private struct State: ~Copyable {
+        var isStopping = false
+        var targets: [String: TargetDefinition] = [:]
+        var portals: [Portal: any Channel] = [:]
+        /// Sessions by id, from login until no store works for them.
+        var sessions: [UInt64: Entry] = [:]
+        var connections = 0
+        var nextSession: UInt64 = 1
+        var nextTSIH: UInt16 = 1
+    }
+
+    /// A session among the others.
+    private struct Entry {
+        let session: Session
+        /// nil until the connection's handler is there.
+        var handler: NIOLoopBound<ConnectionHandler>?
+        /// False once it has left: its store requests may still be under way.
+        var isLive = true
+        let finished: EventLoopPromise<Void>
+    }
+
+    package init(group: any EventLoopGroup, logger: Logger, observer: @escaping Observer) {
+        self.group = group
+        self.logger = logger
+        self.observer = observer
+    }
+}
+
+// MARK: - Portals
+
+extension ISCSIServer {
+    /// Accepts connections at `portal`.
+    ///
+    /// - Returns: the portal with the port that was bound, where 0 was asked for.
+    @discardableResult
+    package func listen(_ portal: Portal) async throws -> Portal {
+        var bootstrap = ServerBootstrap(group: self.group)
+            .serverChannelOption(.backlog, value: 1_024)
+            .serverChannelOption(.socketOption(.so_reuseaddr), value: 1)
+            .childChannelOption(.socketOption(.so_keepalive), value: 1)
+            .childChannelOption(.tcpOption(.tcp_nodelay), value: 1)
+            .childChannelOption(.maxMessagesPerRead, value: 4)
+            .childChannelOption(
+                .recvAllocator,
+                value: AdaptiveRecvByteBufferAllocator(
+                    minimum: 2_048, initial: 16_384, maximum: ServerLimits.receiveBufferBytes)
+            )
+            .childChannelOption(
+                .writeBufferWaterMark,
+                value: .init(
+                    low: ServerLimits.pendingOutputBytes / 2, high: ServerLimits.pendingOutputBytes)
+            )
+            .childChannelInitializer { channel in
+                channel.eventLoop.makeCompletedFuture {
+                    guard self.admitConnection(channel) else { throw ChannelError.alreadyClosed }
+                    try channel.pipeline.syncOperations.addHandler(LoginHandler(server: self))
+                }
+            }
+        if portal.host.contains(":") {
+            // `::` shall not take IPv4 too: 0.0.0.0 may be a portal beside it.
+            bootstrap = bootstrap.serverChannelOption(
+                ChannelOptions.Types.SocketOption(level: .ipv6, name: .ipv6_v6only), value: 1)
+        }
+        let channel = try await bootstrap.bind(host: portal.host, port: portal.port).get()
+        let bound = Portal(host: portal.host, port: channel.localAddress?.port ?? portal.port)
+        self.state.withLock { $0.portals[bound] = channel }
+        return bound
+    }
+
+    package func stopListening(_ portal: Portal) async {
+        let channel = self.state.withLock { $0.portals.removeValue(forKey: portal) }
+        try? await channel?.close()
+    }
+
+    private func admitConnection(_ channel: any Channel) -> Bool {
+        let isAdmitted = self.state.withLock { state in
+            guard !state.isStopping, state.connections < ServerLimits.connections else { return false }
+            state.connections += 1
+            return true
+        }
+        guard isAdmitted else { return false }
+        channel.closeFuture.whenComplete { _ in
+            self.state.withLock { $0.connections -= 1 }
+        }
+        return true
+    }
+}
+
+// MARK: - Targets
+
+extension ISCSIServer {
+    /// Adds a target, or puts `definition` in the place of the one of the same name; sessions see the units that they
+    /// may reach now.
+    package func setTarget(_ definition: TargetDefinition) {
+        let handlers = self.state.withLock { state in
+            state.targets[definition.name.lowercased()] = definition
+            return state.sessions.values
+                .filter { $0.session.nexus.targetName == definition.name.lowercased() }
+                .compactMap(\.handler)
+        }
+        for handler in handlers {
+            handler._eventLoop.execute { handler.value.setUnits(definition.units) }
+        }
+    }
+
+    /// Removes a target and ends its sessions.
+    package func removeTarget(_ name: String) async {
+        let sessions = self.state.withLock { state in
+            state.targets[name.lowercased()] = nil
+            return state.sessions.values.filter { $0.session.nexus.targetName == name.lowercased() }
+        }
+        for entry in sessions {
+            entry.session.channel.close(promise: nil)
+        }
+        for entry in sessions {
+            try? await entry.finished.futureResult.get()
+        }
+    }
+
+    /// Every session, those of discovery and of demo mode too.
+    package func sessions() -> [SessionSnapshot] {
+        self.state.withLock { state in
+            state.sessions.values.filter(\.isLive).map(\.session)
+        }.sorted { $0.id < $1.id }.map { $0.snapshot() }
+    }
+}
+
+extension ISCSIServer: LoginAuthority {
+    package func decide(_ identity: LoginIdentity) -> LoginDecision {
+        guard let name = identity.targetName else { return .admitted(portalGroupTag: 1, alias: nil) }
+        guard let target = self.state.withLock({ $0.targets[name] }) else {
+            return .refused(.targetNotFound, reason: "there is no target \(name)")
+        }
+        guard target.access.admits(identity.initiatorName) else {
+            return .refused(
+                .authorizationFailure, reason: "initiator \(identity.initiatorName) is not in acls of \(name)")
+        }
+        return .admitted(portalGroupTag: target.portalGroupTag, alias: target.alias)
+    }
+
+    func discover(by session: Session, named name: String?) -> [DiscoveredTarget] {
+        let initiator = session.login.identity.initiatorName
+        return self.state.withLock { state in
+            let addresses = state.portals.keys.sorted { $0.description < $1.description }
+                .compactMap { $0.address(seenBy: session) }
+            return state.targets.values
+                .filter { name == nil || $0.name.lowercased() == name }
+                .filter { $0.access.admits(initiator) }
+                .sorted { $0.name < $1.name }
+                .map { target in
+                    DiscoveredTarget(
+                        name: target.name, addresses: addresses.map { "\($0),\(target.portalGroupTag)" })
+                }
+        }
+    }
+}
+
+extension TargetDefinition.Access {
+    func admits(_ initiator: String) -> Bool {
+        switch self {
+        case .anyone: true
+        case .initiators(let names): names.contains { $0.lowercased() == initiator }
+        }
+    }
+}
+
+extension Portal {
+    /// The address to tell an initiator: for a portal on all addresses, the one that it reached us by.
+    func address(seenBy session: Session) -> String? {
+        guard self.host == "0.0.0.0" || self.host == "::" else { return self.description }
+        guard let host = session.channel.localAddress?.ipAddress, host.contains(":") == self.host.contains(":") else {
+            return nil
+        }
+        return Portal(host: host, port: self.port).description
+    }
+}
+
+// MARK: - Sessions
+
+/// What became of a login that wanted to become a session.
+enum SessionEntry: Sendable {
+    case entered(Session)
+    case refused(LoginStatus, reason: String)
+}
+
+extension ISCSIServer {
+    /// Enters a session. One of the same initiator port is ended first (session reinstatement, RFC 7143 §6.3.5).
+    func enter(_ login: EstablishedLogin, channel: any Channel) -> EventLoopFuture<SessionEntry> {
+        enum Step {
+            case done(SessionEntry)
+            case afterEnd(of: Entry)
+        }
+        let step: Step = self.state.withLock { state in
+            guard !state.isStopping else {
+                return .done(.refused(.serviceUnavailable, reason: "the server stops"))
+            }
+            if login.tsih != 0 {
+                let exists = state.sessions.values.contains { $0.isLive && $0.session.tsih == login.tsih }
+                return .done(
+                    exists
+                        ? .refused(.tooManyConnections, reason: "the session has its one connection")
+                        : .refused(.sessionDoesNotExist, reason: "there is no session \(login.tsih)"))
+            }
+            if let old = state.sessions.values.first(where: { $0.session.login.isSamePort(as: login) }) {
+                return .afterEnd(of: old)
+            }
+            let session = Session(id: state.nextSession, tsih: state.freeTSIH(), login: login, channel: channel)
+            state.nextSession += 1
+            state.sessions[session.id] = Entry(
+                session: session, handler: nil, finished: channel.eventLoop.makePromise(of: Void.self))
+            return .done(.entered(session))
+        }
+        switch step {
+        case .afterEnd(let old):
+            old.session.channel.close(promise: nil)
+            return old.finished.futureResult.hop(to: channel.eventLoop).flatMap {
+                self.enter(login, channel: channel)
+            }
+        case .done(let entry):
+            return channel.eventLoop.makeSucceededFuture(entry)
+        }
+    }
+
+    /// The session's handler is there: it gets its units, and they learn of the new nexus.
+    func attach(_ handler: ConnectionHandler) {
+        let session = handler.session
+        let bound = NIOLoopBound(handler, eventLoop: session.channel.eventLoop)
+        let units = self.state.withLock { state in
+            state.sessions[session.id]?.handler = bound
+            return state.targets[session.nexus.targetName]?.units ?? [:]
+        }
+        handler.setUnits(units)
+        for unit in handler.allUnits {
+            unit.state.withLock { $0.nexusBegan(session.nexus) }
+        }
+        self.observer(.loggedIn(session.snapshot()))
+    }
+
+    /// The session's connection is gone; its units forget the nexus.
+    func leave(_ session: Session, reason: String) {
+        let target = self.state.withLock { state in
+            state.sessions[session.id]?.isLive = false
+            return state.targets[session.nexus.targetName]
+        }
+        for unit in target?.units.values.map({ $0 }) ?? [] {
+            unit.state.withLock { $0.nexusEnded(session.nexus.id) }
+        }
+        self.observer(.loggedOut(session.snapshot(), reason: reason))
+    }
+
+    /// Nothing is under way for the session any longer.
+    func forget(_ session: Session) {
+        let entry = self.state.withLock { $0.sessions.removeValue(forKey: session.id) }
+        entry?.finished.succeed()
+    }
+
+    /// Aborts the tasks at `unit` of every session but one; tells for each that lost tasks when that is done.
+    func abortTasks(
+        of unit: ServedUnit, except id: UInt64
+    ) -> [(nexus: UInt64, aborted: EventLoopFuture<Void>)] {
+        let handlers = self.state.withLock { state in
+            state.sessions.values.filter { $0.session.id != id && $0.isLive }
+                .compactMap { entry in entry.handler.map { (entry.session, $0) } }
+        }
+        return handlers.map { session, handler in
+            let aborted = session.channel.eventLoop.flatSubmit { handler.value.abortTasks(of: unit) }
+            return (session.nexus.id, aborted)
+        }
+    }
+}
+
+extension EstablishedLogin {
+    /// Whether both are of one initiator port with one target portal group.
+    fileprivate func isSamePort(as other: EstablishedLogin) -> Bool {
+        self.identity.initiatorName == other.identity.initiatorName && self.identity.isid == other.identity.isid
+            && self.identity.targetName == other.identity.targetName && self.portalGroupTag == other.portalGroupTag
+    }
+}
+
+extension ISCSIServer.State {
+    /// A target session identifying handle that no session has; never 0.
+    fileprivate mutating func freeTSIH() -> UInt16 {
+        let taken = Set(self.sessions.values.map(\.session.tsih))
+        repeat {
+            defer { self.nextTSIH = self.nextTSIH == .max ? 1 : self.nextTSIH + 1 }
+            guard taken.contains(self.nextTSIH) else { return self.nextTSIH }
+        } while true
+    }
+}
+
+// MARK: - The end
+
+extension ISCSIServer {
+    /// Takes no more connections, answers what is in flight, and ends every session; those that are not done after
+    /// `grace` are cut off. When it returns, no store is used any longer.
+    package func shutdown(grace: Duration) async {
+        let (portals, entries) = self.state.withLock { state in
+            state.isStopping = true
+            defer { state.portals.removeAll() }
+            return (Array(state.portals.values), Array(state.sessions.values))
+        }
+        for portal in portals {
+            try? await portal.close()
+        }
+        for entry in entries {
+            guard let handler = entry.handler else {
+                entry.session.channel.close(promise: nil)
+                continue
+            }
+            entry.session.channel.eventLoop.execute { handler.value.drain() }
+        }
+        let cutOff = Task {
+            try await Task.sleep(for: grace)
+            for entry in entries {
+                entry.session.channel.close(promise: nil)
+            }
+        }
+        for entry in entries {
+            try? await entry.finished.futureResult.get()
+        }
+        cutOff.cancel()
+    }
+}

@@ -1,0 +1,28 @@
+// SPDX-License-Identifier: Apache-2.0
+// SPDX-FileCopyrightText: the Apus authors
+
+package import NIOCore
+
+/// Every bound of the server, with its reason.
+package enum ServerLimits {
+    /// Connections at once. Each costs a descriptor and, idle, some tens of KiB.
+    package static let connections = 16_384
+
+    /// A login that takes longer is dropped (LIO's default).
+    package static let loginTimeout = TimeAmount.seconds(15)
+
+    /// Bytes of one socket read: a whole data segment of the largest size with its header.
+    package static let receiveBufferBytes = 262_144 + 4_096
+
+    /// Output of one pass beyond which it is handed to the socket before more Data-In is read from the store.
+    package static let passOutputBytes = 262_144
+
+    /// Output that may wait for the peer. Above it, Data-In waits and no more PDUs are read; below half, both go on.
+    package static let pendingOutputBytes = 1_048_576
+
+    /// Bytes that one read from a store brings when it has to be waited for, or cut into odd segments.
+    package static let readChunkBytes = 262_144
+
+    /// Silence after which an initiator that knows pings is pinged; twice that without an answer ends its connection.
+    package static let keepAlive = TimeAmount.seconds(30)
+}

@@ -1,0 +1,170 @@
+// SPDX-License-Identifier: Apache-2.0
+// SPDX-FileCopyrightText: the Apus authors
+
+import ISCSI
+import Logging
+import NIOCore
+
+/// Takes one connection through its login phase, then gives its place to a `ConnectionHandler`.
+final class LoginHandler: ChannelInboundHandler {
+    typealias InboundIn = ByteBuffer
+    typealias OutboundOut = ByteBuffer
+
+    private let server: ISCSIServer
+    private var framer = PDUFramer()
+    private var machine = LoginMachine()
+    private var phase = Phase.negotiating
+    private var statSN: UInt32 = 0
+    private var timeout: Scheduled<Void>?
+
+    private enum Phase {
+        case negotiating
+        /// The server enters the session; nothing is to come from the initiator meanwhile.
+        case establishing
+        case ended
+    }
+
+    init(server: ISCSIServer) {
+        self.server = server
+    }
+
+    func handlerAdded(context: ChannelHandlerContext) {
+        let bound = NIOLoopBound(context, eventLoop: context.eventLoop)
+        self.timeout = context.eventLoop.scheduleTask(in: ServerLimits.loginTimeout) {
+            bound.value.close(promise: nil)
+        }
+    }
+
+    func handlerRemoved(context: ChannelHandlerContext) {
+        self.timeout?.cancel()
+    }
+
+    func channelInactive(context: ChannelHandlerContext) {
+        self.timeout?.cancel()
+        context.fireChannelInactive()
+    }
+
+    func errorCaught(context: ChannelHandlerContext, error: any Error) {
+        self.server.logger.debug("login ends by an error", metadata: self.metadata(context, "\(error)"))
+        context.close(promise: nil)
+    }
+
+    func channelRead(context: ChannelHandlerContext, data: NIOAny) {
+        self.framer.append(self.unwrapInboundIn(data))
+        self.processPDUs(context)
+    }
+
+    private func processPDUs(_ context: ChannelHandlerContext) {
+        do throws(FramingError) {
+            while self.phase == .negotiating, let pdu = try self.framer.next() {
+                guard pdu.header.opcode == .loginRequest else {
+                    return self.end(context, "the first PDUs are no login requests")
+                }
+                self.received(LoginRequest(pdu), context)
+            }
+        } catch {
+            self.end(context, "\(error)")
+        }
+    }
+
+    private func end(_ context: ChannelHandlerContext, _ reason: String) {
+        self.phase = .ended
+        self.server.logger.debug("login ends", metadata: self.metadata(context, reason))
+        context.close(promise: nil)
+    }
+
+    private func received(_ request: LoginRequest, _ context: ChannelHandlerContext) {
+        switch self.machine.received(request, authority: self.server) {
+        case .reply(let response):
+            self.send(response, request, context)
+        case .fail(let response, let reason):
+            self.refuse(response, request, reason, context)
+        case .establish(let response, let login):
+            self.phase = .establishing
+            self.establish(login, response, request, context)
+        }
+    }
+
+    private func establish(
+        _ login: EstablishedLogin, _ response: LoginResponse, _ request: LoginRequest,
+        _ context: ChannelHandlerContext
+    ) {
+        let bound = NIOLoopBound((self, context), eventLoop: context.eventLoop)
+        self.server.enter(login, channel: context.channel).whenComplete { outcome in
+            let (handler, context) = bound.value
+            guard handler.phase == .establishing else {
+                // The connection went while an older session of the same name was being ended.
+                if case .success(.entered(let session)) = outcome { handler.server.forget(session) }
+                return
+            }
+            var response = response
+            switch outcome {
+            case .success(.entered(let session)):
+                response.tsih = session.tsih
+                handler.send(response, request, context)
+                handler.handOver(session, context)
+            case .success(.refused(let status, let reason)):
+                response.transits = false
+                response.status = status
+                handler.refuse(response, request, reason, context)
+            case .failure(let error):
+                response.transits = false
+                response.status = .targetError
+                handler.refuse(response, request, "\(error)", context)
+            }
+        }
+    }
+
+    private func refuse(
+        _ response: LoginResponse, _ request: LoginRequest, _ reason: String, _ context: ChannelHandlerContext
+    ) {
+        self.phase = .ended
+        self.server.observer(
+            .loginRefused(
+                initiator: self.machine.peer?.initiatorName ?? "unknown",
+                target: self.machine.peer?.targetName ?? "discovery",
+                remote: context.remoteAddress?.portalDescription ?? "unknown", reason: reason))
+        let bound = NIOLoopBound(context, eventLoop: context.eventLoop)
+        self.send(response, request, context).whenComplete { _ in bound.value.close(promise: nil) }
+    }
+
+    @discardableResult
+    private func send(
+        _ response: LoginResponse, _ request: LoginRequest, _ context: ChannelHandlerContext
+    ) -> EventLoopFuture<Void> {
+        var header = response.header
+        header.dataSegmentLength = response.text.readableBytes
+        header[field: 24] = self.statSN
+        header[field: 28] = request.cmdSN
+        header[field: 32] = request.cmdSN &+ ISCSI.Limits.commandWindow &- 1
+        self.statSN &+= 1
+        var output = context.channel.allocator.buffer(capacity: 512)
+        header.write(to: &output)
+        output.writeImmutableBuffer(response.text)
+        output.writeRepeatingByte(0, count: paddingLength(response.text.readableBytes))
+        return context.writeAndFlush(self.wrapOutboundOut(output))
+    }
+
+    /// The full-feature phase begins: what has come after the login belongs to it.
+    private func handOver(_ session: Session, _ context: ChannelHandlerContext) {
+        self.phase = .ended
+        let handler = ConnectionHandler(
+            server: self.server, session: session, statSN: self.statSN, framer: self.framer)
+        do {
+            try context.pipeline.syncOperations.addHandler(handler, position: .after(self))
+            context.pipeline.syncOperations.removeHandler(self, promise: nil)
+        } catch {
+            self.server.forget(session)
+            context.close(promise: nil)
+        }
+    }
+
+    private func metadata(_ context: ChannelHandlerContext, _ reason: String) -> Logger.Metadata {
+        ["remote": "\(context.remoteAddress?.portalDescription ?? "unknown")", "reason": "\(reason)"]
+    }
+}
+
+extension LoginHandler: RemovableChannelHandler {}
+
+@available(*, unavailable)
+extension LoginHandler: Sendable {}

@@ -1,0 +1,56 @@
+// SPDX-License-Identifier: Apache-2.0
+// SPDX-FileCopyrightText: the Apus authors
+
+import Block
+import ISCSI
+import NIOCore
+import SCSI
+
+/// A command that could not be answered within the pass that brought it. Lives on its connection's event loop.
+final class PendingTask {
+    let command: SCSICommand
+    let unit: ServedUnit
+    var work: Work
+    /// Requests of this task that the store has not answered.
+    var requestsInFlight = 0
+    /// The task was aborted: the store's answers are dropped, and the initiator gets none.
+    var isAborted = false
+    /// Fulfilled when an aborted task's last request has been answered.
+    var idle: EventLoopPromise<Void>?
+
+    enum Work {
+        case read(ReadWork)
+        case write(WriteWork)
+        /// Data-Out that is gathered for the logical unit.
+        case collect(CommandContinuation, ByteBuffer)
+        /// The store performs a request for the logical unit.
+        case perform(CommandContinuation)
+    }
+
+    init(_ command: SCSICommand, _ unit: ServedUnit, _ work: Work) {
+        self.command = command
+        self.unit = unit
+        self.work = work
+    }
+}
+
+/// A READ on its way.
+struct ReadWork {
+    let range: BlockRange
+    var transfer: DataInTransfer
+}
+
+/// A WRITE on its way.
+struct WriteWork {
+    let range: BlockRange
+    let isDurable: Bool
+    /// Bytes handed to the store.
+    var written = 0
+    /// Of these, bytes that the store has not answered for.
+    var queuedBytes = 0
+    /// The start of a block whose rest has not come: segments need not end where blocks do.
+    var partialBlock = ByteBuffer()
+    var hasAllData = false
+    var isFlushing = false
+    var failure: BlockError?
+}
