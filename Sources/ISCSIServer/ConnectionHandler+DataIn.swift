@@ -59,7 +59,7 @@ extension ConnectionHandler {
         case .needsRequest:
             self.requestChunk(task)
         case .failed(let error):
-            self.finish(task, task.unit.state.withLock { $0.failed(error) })
+            self.finish(task, task.unit.failed(error))
         }
     }
 
@@ -138,7 +138,7 @@ extension ConnectionHandler {
         guard case .read(var work) = task.work else { return }
         switch result {
         case .failure(let error):
-            self.finish(task, task.unit.state.withLock { $0.failed(error) })
+            self.finish(task, task.unit.failed(error))
         case .success(.data(var chunk)):
             while !work.transfer.isDone, chunk.readableBytes > 0 {
                 let length = min(work.transfer.nextLength(self.connection.parameters), chunk.readableBytes)

@@ -41,7 +41,7 @@ extension ConnectionHandler {
                 return self.finish(command, CommandResult(status: .good), transferred: wanted)
             }
         } catch {
-            return self.finish(command, unit.state.withLock { $0.failed(error) }, transferred: wanted)
+            return self.finish(command, unit.failed(error), transferred: wanted)
         }
         var work = WriteWork(range: range, isDurable: false, written: length)
         work.hasAllData = true
@@ -58,7 +58,7 @@ extension ConnectionHandler {
         switch self.connection.beginDataOut(command, wanted: byteCount) {
         case .complete(let data):
             let nexus = self.session.nexus
-            let step = unit.state.withLock { $0.resume(continuation, with: .collected(data), nexus: nexus) }
+            let step = unit.withUnit { $0.resume(continuation, with: .collected(data), nexus: nexus) }
             self.take(step, command, unit)
         case .pending(let data):
             self.pending[command.initiatorTaskTag] = PendingTask(command, unit, .collect(continuation, data))
@@ -80,7 +80,7 @@ extension ConnectionHandler {
                 return
             }
             let nexus = self.session.nexus
-            let step = task.unit.state.withLock { $0.resume(continuation, with: .collected(gathered), nexus: nexus) }
+            let step = task.unit.withUnit { $0.resume(continuation, with: .collected(gathered), nexus: nexus) }
             self.takeNext(step, task)
         case .read, .perform:
             preconditionFailure("a task without Data-Out was given some")
@@ -136,7 +136,7 @@ extension ConnectionHandler {
         guard case .write(var work) = task.work, work.hasAllData, task.requestsInFlight == 0 else { return }
         let wanted = Int(work.range.count) * task.unit.blockSize
         if let failure = work.failure {
-            return self.finish(task, task.unit.state.withLock { $0.failed(failure) }, transferred: wanted)
+            return self.finish(task, task.unit.failed(failure), transferred: wanted)
         }
         if work.isDurable, !work.isFlushing {
             work.isFlushing = true

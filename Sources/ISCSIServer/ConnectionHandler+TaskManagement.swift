@@ -21,7 +21,7 @@ extension ConnectionHandler {
         case .clearTaskSet:
             guard let unit = self.unit(request.lun) else { return self.answer(request, .noSuchLUN) }
             let others = self.server.abortTasks(of: unit, except: self.session.id)
-            unit.state.withLock { $0.tasksCleared(of: others.map(\.nexus)) }
+            unit.withUnit { $0.tasksCleared(of: others.map(\.nexus)) }
             self.answer(request, when: others.map(\.aborted) + [self.abortTasks(of: unit)])
         case .logicalUnitReset:
             guard let unit = self.unit(request.lun) else { return self.answer(request, .noSuchLUN) }
@@ -48,7 +48,7 @@ extension ConnectionHandler {
             self.server.abortTasks(of: unit, except: self.session.id).map(\.aborted) + [self.abortTasks(of: unit)]
         }
         for unit in units {
-            unit.state.withLock { $0.reset() }
+            unit.withUnit { $0.reset() }
         }
         self.answer(request, when: aborted)
     }

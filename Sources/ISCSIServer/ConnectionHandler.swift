@@ -178,8 +178,7 @@ final class ConnectionHandler: ChannelDuplexHandler {
     // MARK: - Commands
 
     private func begin(_ command: SCSICommand) {
-        self.session.counters.commands.bump()
-        self.session.counters.lastCommand.store(self.lastReceived.uptimeNanoseconds, ordering: .relaxed)
+        self.session.counters.commandReceived(at: self.lastReceived)
         let operationCode = UInt8(truncatingIfNeeded: command.header[field: 32] >> 24)
         guard let lun = LUN(wire: command.lun), let unit = self.units[lun.number],
             operationCode != ReportLUNs.operationCode
@@ -188,7 +187,7 @@ final class ConnectionHandler: ChannelDuplexHandler {
             return self.finish(command, result)
         }
         let nexus = self.session.nexus
-        let step = command.withCDB { cdb in unit.state.withLock { $0.begin(cdb, nexus: nexus) } }
+        let step = command.withCDB { cdb in unit.withUnit { $0.begin(cdb, nexus: nexus) } }
         self.take(step, command, unit)
     }
 
@@ -280,7 +279,7 @@ final class ConnectionHandler: ChannelDuplexHandler {
         case .write: self.writeAnswered(result, task)
         case .collect(let continuation, _), .perform(let continuation):
             let nexus = self.session.nexus
-            let step = task.unit.state.withLock { $0.resume(continuation, with: .performed(result), nexus: nexus) }
+            let step = task.unit.withUnit { $0.resume(continuation, with: .performed(result), nexus: nexus) }
             self.takeNext(step, task)
         }
         self.scheduleFlush()

@@ -20,7 +20,7 @@ package final class ISCSIServer: Sendable {
     private let group: any EventLoopGroup
     private let state = Mutex(State())
 
-    private struct State: ~Copyable {
+    fileprivate struct State: ~Copyable {
         var isStopping = false
         var targets: [String: TargetDefinition] = [:]
         var portals: [Portal: any Channel] = [:]
@@ -32,7 +32,7 @@ package final class ISCSIServer: Sendable {
     }
 
     /// A session among the others.
-    private struct Entry {
+    fileprivate struct Entry {
         let session: Session
         /// nil until the connection's handler is there.
         var handler: NIOLoopBound<ConnectionHandler>?
@@ -121,7 +121,7 @@ extension ISCSIServer {
                 .compactMap(\.handler)
         }
         for handler in handlers {
-            handler._eventLoop.execute { handler.value.setUnits(definition.units) }
+            handler.eventLoop.execute { handler.value.setUnits(definition.units) }
         }
     }
 
@@ -148,7 +148,7 @@ extension ISCSIServer {
 }
 
 extension ISCSIServer: LoginAuthority {
-    package func decide(_ identity: LoginIdentity) -> LoginDecision {
+    func decide(_ identity: LoginIdentity) -> LoginDecision {
         guard let name = identity.targetName else { return .admitted(portalGroupTag: 1, alias: nil) }
         guard let target = self.state.withLock({ $0.targets[name] }) else {
             return .refused(.targetNotFound, reason: "there is no target \(name)")
@@ -253,7 +253,7 @@ extension ISCSIServer {
         }
         handler.setUnits(units)
         for unit in handler.allUnits {
-            unit.state.withLock { $0.nexusBegan(session.nexus) }
+            unit.withUnit { $0.nexusBegan(session.nexus) }
         }
         self.observer(.loggedIn(session.snapshot()))
     }
@@ -265,7 +265,7 @@ extension ISCSIServer {
             return state.targets[session.nexus.targetName]
         }
         for unit in target?.units.values.map({ $0 }) ?? [] {
-            unit.state.withLock { $0.nexusEnded(session.nexus.id) }
+            unit.withUnit { $0.nexusEnded(session.nexus.id) }
         }
         self.observer(.loggedOut(session.snapshot(), reason: reason))
     }

@@ -11,7 +11,7 @@ package final class ServedUnit: Sendable {
     package let store: any BlockStore
     let blockSize: Int
     /// The unit's state. The lock is held for a decision, never while data moves.
-    let state: Mutex<LogicalUnit>
+    private let state: Mutex<LogicalUnit>
 
     package init(
         identity: LogicalUnitIdentity, store: any BlockStore,
@@ -21,5 +21,15 @@ package final class ServedUnit: Sendable {
         self.store = store
         self.blockSize = store.info.geometry.blockSize
         self.state = Mutex(LogicalUnit(identity: identity, info: store.info, settings: settings))
+    }
+
+    /// Lets `body` ask or change the unit; one at a time.
+    func withUnit<Result: Sendable>(_ body: (inout LogicalUnit) -> Result) -> Result {
+        self.state.withLock { unit in body(&unit) }
+    }
+
+    /// Sense data for a store that failed.
+    func failed(_ error: BlockError) -> CommandResult {
+        self.withUnit { $0.failed(error) }
     }
 }

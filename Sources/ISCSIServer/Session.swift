@@ -24,6 +24,11 @@ final class Session: Sendable {
         let bytesWritten = Atomic<UInt64>(0)
         /// When the last command came, in nanoseconds of the monotonic clock; 0 for never.
         let lastCommand = Atomic<UInt64>(0)
+
+        func commandReceived(at time: NIODeadline) {
+            self.commands.bump()
+            self.lastCommand.store(time.uptimeNanoseconds, ordering: .relaxed)
+        }
     }
 
     init(id: UInt64, tsih: UInt16, login: EstablishedLogin, channel: any Channel) {
