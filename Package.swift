@@ -20,6 +20,7 @@ let nioHTTP1: Target.Dependency = .product(name: "NIOHTTP1", package: "swift-nio
 let logging: Target.Dependency = .product(name: "Logging", package: "swift-log")
 let lifecycle: Target.Dependency = .product(
     name: "ServiceLifecycle", package: "swift-service-lifecycle")
+let signals: Target.Dependency = .product(name: "UnixSignals", package: "swift-service-lifecycle")
 let hummingbird: Target.Dependency = .product(name: "Hummingbird", package: "hummingbird")
 let crypto: Target.Dependency = .product(name: "Crypto", package: "swift-crypto")
 let subprocess: Target.Dependency = .product(name: "Subprocess", package: "swift-subprocess")
@@ -77,6 +78,9 @@ let package = Package(
                 "ISCSIServer", "Model", "SCSI", nioCore, nioPosix, logging, lifecycle,
                 hummingbird,
             ]),
+        room(
+            "Export",
+            ["Block", "BlockStores", "ISCSIServer", "Model", "SCSI", nioPosix, logging, lifecycle, crypto]),
         room("ImageBuilder", [crypto, subprocess, system]),
         room("TryOut", ["BootStory", "ControlAPI", "Model", subprocess, system]),
 
@@ -87,9 +91,9 @@ let package = Package(
         .executableTarget(
             name: "apus",
             dependencies: [
-                "Block", "BlockStores", "BootStory", "Control", "ControlAPI", "ImageBuilder",
-                "ISCSIServer", "Model", "SCSI", "TryOut", arguments, logging, lifecycle, nioCore, system,
-                nioPosix,
+                "Block", "BlockStores", "BootStory", "Control", "ControlAPI", "Export", "ImageBuilder",
+                "ISCSIServer", "Model", "SCSI", "TryOut", arguments, logging, lifecycle, signals, nioCore,
+                system, nioPosix,
             ],
             swiftSettings: house),
 

@@ -272,7 +272,8 @@ final class ConnectionHandler: ChannelDuplexHandler {
             return
         }
         if case .failure(let error) = result {
-            self.server.logger.error("the store failed", metadata: ["unit": "\(task.unit.identity.product)", "error": "\(error)"])
+            self.server.logger.error(
+                "the store failed", metadata: ["unit": "\(task.unit.identity.product)", "error": "\(error)"])
         }
         switch task.work {
         case .read: self.readAnswered(result, task)

@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // SPDX-FileCopyrightText: the Apus authors
 
-
 /// An address that accepts iSCSI connections.
 package struct Portal: Hashable, Sendable, CustomStringConvertible {
     /// A numeric IPv4 or IPv6 address; `0.0.0.0` and `::` stand for all.

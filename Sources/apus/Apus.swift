@@ -17,7 +17,9 @@ struct Apus: AsyncParsableCommand {
               apus timeline pc1 --follow                 watch the machine boot
             """,
         version: "apus 0.1.0",
-        subcommands: []
+        subcommands: [
+            ExportCommand.self
+        ]
     )
 
     /// Parses, runs, and turns every error into one line on standard error and an exit status of sysexits(3).

@@ -1,0 +1,205 @@
+// SPDX-License-Identifier: Apache-2.0
+// SPDX-FileCopyrightText: the Apus authors
+
+import Block
+import BlockStores
+import Crypto
+package import ISCSIServer
+package import Logging
+import Model
+import NIOPosix
+import SCSI
+import ServiceLifecycle
+
+/// Serves images at once, without a configuration: what `apus export` runs.
+///
+///     open every image ─► one target, a LUN for each ─► portals ─► … until asked to stop
+///                                                         ─► answer what is in flight ─► flush and close
+package struct ExportService: Service {
+    /// One LUN.
+    package enum Source: Sendable {
+        case file(path: String)
+        case ram(size: UInt64)
+    }
+
+    package struct Options: Sendable {
+        package var sources: [Source]
+        /// The size of files that are not there yet, in bytes.
+        package var size: UInt64?
+        package var blockSize = 512
+        package var isReadOnly = false
+        package var isThin = true
+        package var isRemovable = false
+        package var portals: [Portal] = []
+        package var target: String?
+
+        package init(sources: [Source]) {
+            self.sources = sources
+        }
+    }
+
+    private let options: Options
+    private let logger: Logger
+    private let report: @Sendable (String) -> Void
+
+    /// - Parameter report: told every line that the user is to see.
+    package init(_ options: Options, logger: Logger, report: @escaping @Sendable (String) -> Void) {
+        self.options = options
+        self.logger = logger
+        self.report = report
+    }
+
+    package func run() async throws {
+        let pool = NIOThreadPool(numberOfThreads: 4)
+        pool.start()
+        let units = try self.openUnits(pool)
+        let name = self.options.target ?? self.defaultTargetName
+        let server = ISCSIServer(
+            group: MultiThreadedEventLoopGroup.singleton, logger: self.logger, observer: self.tell)
+        server.setTarget(
+            TargetDefinition(
+                name: name,
+                units: Dictionary(uniqueKeysWithValues: units.enumerated().map { (UInt16($0.offset), $0.element) }),
+                access: .anyone))
+        do {
+            try await self.listen(server, units, name)
+            try await gracefulShutdown()
+        } catch {
+            try? Self.close(units)
+            throw error
+        }
+        self.report("stopping: answering what is in flight")
+        await server.shutdown(grace: .seconds(10))
+        try Self.close(units)
+        try await pool.shutdownGracefully()
+        self.report("stopped: everything is flushed")
+    }
+
+    private func openUnits(_ pool: NIOThreadPool) throws -> [ServedUnit] {
+        var units: [ServedUnit] = []
+        do {
+            for source in self.options.sources {
+                units.append(try self.open(source, number: units.count, pool))
+            }
+        } catch {
+            try? Self.close(units)
+            throw error
+        }
+        return units
+    }
+
+    private func open(_ source: Source, number: Int, _ pool: NIOThreadPool) throws -> ServedUnit {
+        let store: any BlockStore
+        let product: String
+        let identity: String
+        switch source {
+        case .file(let path):
+            product = Self.productName(path)
+            identity = path
+            store = try FileStore(
+                path: path,
+                options: .init(
+                    size: self.options.size, blockSize: self.options.blockSize, readOnly: self.options.isReadOnly,
+                    thin: self.options.isThin),
+                pool: pool)
+        case .ram(let size):
+            product = "ram\(number)"
+            identity = product
+            store = try RAMStore(size: size, blockSize: self.options.blockSize, thin: self.options.isThin)
+        }
+        return ServedUnit(
+            identity: LogicalUnitIdentity(product: product, serial: Self.serial(of: identity)), store: store,
+            settings: LogicalUnitSettings(removable: self.options.isRemovable))
+    }
+
+    private func listen(_ server: ISCSIServer, _ units: [ServedUnit], _ name: String) async throws {
+        for (lun, unit) in units.enumerated() {
+            let info = unit.store.info
+            let size = ByteSize(bytes: info.geometry.blockCount * UInt64(info.geometry.blockSize))
+            let access = info.capabilities.contains(.readOnly) ? "read-only" : "read-write"
+            self.report(
+                "LUN \(lun): \(unit.identity.product), \(size), blocks of \(info.geometry.blockSize), \(access)")
+        }
+        for portal in self.options.portals {
+            let bound: Portal
+            do {
+                bound = try await server.listen(portal)
+            } catch {
+                throw ExportError.cannotListen(portal, "\(error)")
+            }
+            for lun in units.indices {
+                self.report("iscsi://\(bound)/\(name)/\(lun)")
+            }
+        }
+        self.report("serving; ^C ends it")
+    }
+
+    private static func close(_ units: [ServedUnit]) throws {
+        for unit in units {
+            try unit.store.close()
+        }
+    }
+}
+
+/// Why an export could not begin.
+package enum ExportError: Error, CustomStringConvertible {
+    case cannotListen(Portal, String)
+
+    package var description: String {
+        switch self {
+        case .cannotListen(let portal, let reason):
+            "portal \(portal) cannot be opened: \(reason); --portal names another address or port"
+        }
+    }
+}
+
+// MARK: - Names
+
+extension ExportService {
+    private var defaultTargetName: String {
+        switch self.options.sources.first {
+        case .file(let path): "iqn.2026-11.org.apus:\(Self.productName(path).lowercased())"
+        case .ram, nil: "iqn.2026-11.org.apus:ram"
+        }
+    }
+
+    /// The file's name without its folder and extension, in the letters that an iSCSI name may have.
+    private static func productName(_ path: String) -> String {
+        let file = path.split(separator: "/").last ?? "disk"
+        let stem = file.split(separator: ".", omittingEmptySubsequences: true).first ?? "disk"
+        let name = String(stem.map { $0.isASCII && ($0.isLetter || $0.isNumber || $0 == "-") ? $0 : "-" })
+        return String(name.prefix(16))
+    }
+
+    /// A unit serial number that stays the same from one export of an image to the next.
+    private static func serial(of identity: String) -> String {
+        let digits = SHA256.hash(data: Array(identity.utf8)).prefix(16).map { byte in
+            let hex = String(byte, radix: 16)
+            return hex.utf8.count == 1 ? "0" + hex : hex
+        }.joined()
+        let groups = [(0, 8), (8, 4), (12, 4), (16, 4), (20, 12)]
+        return groups.map { String(digits.dropFirst($0.0).prefix($0.1)) }.joined(separator: "-")
+    }
+}
+
+// MARK: - Sessions, as they come and go
+
+extension ExportService {
+    private func tell(_ event: SessionEvent) {
+        switch event {
+        case .loggedIn(let session):
+            let kind = session.isDiscovery ? "discovery" : "login"
+            self.report("\(kind): \(session.initiatorName) from \(session.remoteAddress)")
+        case .loginRefused(let initiator, let target, let remote, let reason):
+            self.report("refused: \(initiator) from \(remote) to \(target): \(reason)")
+        case .firstRead:
+            break
+        case .loggedOut(let session, let reason):
+            let read = ByteSize(bytes: session.bytesRead)
+            let written = ByteSize(bytes: session.bytesWritten)
+            self.report(
+                "end: \(session.initiatorName) from \(session.remoteAddress): \(reason); read \(read), wrote \(written)"
+            )
+        }
+    }
+}

@@ -1,0 +1,125 @@
+// SPDX-License-Identifier: Apache-2.0
+// SPDX-FileCopyrightText: the Apus authors
+
+import ArgumentParser
+import Block
+import Export
+import ISCSIServer
+import Logging
+import Model
+import ServiceLifecycle
+import UnixSignals
+
+/// `apus export`: arguments only.
+struct ExportCommand: AsyncParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "export",
+        abstract: "Serve disk images over iSCSI now: no root, no configuration; ^C ends it.",
+        discussion: """
+            Every PATH, and every --ram, becomes a LUN of one target, in the order given. Everybody who reaches a \
+            portal may log in; by default that is this host alone.
+
+            Examples:
+              apus export disk.img
+              apus export new.img --size 10G --portal 0.0.0.0:3260
+              apus export --ram 1G --target iqn.2026-11.org.apus:scratch
+            """)
+
+    @Argument(help: "Raw disk images; one that does not exist needs --size.", completion: .file())
+    var paths: [String] = []
+
+    @Option(help: "The size of images that do not exist yet, for example 10G.")
+    var size: ByteSize?
+
+    @Option(help: "Serve a RAM disk of this size as well; may be repeated.")
+    var ram: [ByteSize] = []
+
+    @Option(help: "ADDRESS:PORT to listen on; may be repeated. (default: 127.0.0.1:3260)")
+    var portal: [Portal] = []
+
+    @Option(help: "The target's name. (default: made from the first image's name)")
+    var target: String?
+
+    @Option(help: "Bytes per logical block: 512 or 4096.")
+    var blockSize = 512
+
+    @Flag(help: "Refuse writes.")
+    var readOnly = false
+
+    @Flag(help: "Do not offer UNMAP; the LUN is thick.")
+    var thick = false
+
+    @Flag(help: "Offer the LUNs as removable media.")
+    var removable = false
+
+    func validate() throws {
+        guard !self.paths.isEmpty || !self.ram.isEmpty else {
+            throw ValidationError("nothing to serve: name an image, or give --ram SIZE")
+        }
+        guard self.blockSize == 512 || self.blockSize == 4096 else {
+            throw ValidationError("--block-size \(self.blockSize): a block has 512 or 4096 bytes")
+        }
+        if let target, !target.hasPrefix("iqn."), !target.hasPrefix("eui."), !target.hasPrefix("naa.") {
+            throw ValidationError("--target \(target): an iSCSI name begins with iqn., eui. or naa.")
+        }
+    }
+
+    func run() async throws {
+        var options = ExportService.Options(
+            sources: self.paths.map { .file(path: $0) } + self.ram.map { .ram(size: $0.bytes) })
+        options.size = self.size?.bytes
+        options.blockSize = self.blockSize
+        options.isReadOnly = self.readOnly
+        options.isThin = !self.thick
+        options.isRemovable = self.removable
+        options.portals = self.portal.isEmpty ? [Portal(host: "127.0.0.1")] : self.portal
+        options.target = self.target
+
+        var logger = Logger(label: "apus.export")
+        logger.logLevel = .warning
+        let service = ExportService(options, logger: logger) { StandardOutput.write($0 + "\n") }
+        let group = ServiceGroup(
+            configuration: .init(
+                services: [.init(service: service, successTerminationBehavior: .gracefullyShutdownGroup)],
+                gracefulShutdownSignals: [.sigint, .sigterm], logger: logger))
+        do {
+            try await group.run()
+        } catch let error as BlockError {
+            throw Failure(error.errno == nil ? .noInput : .ioError, error.description)
+        }
+    }
+}
+
+extension ByteSize: ExpressibleByArgument {
+    public init?(argument: String) {
+        self.init(argument)
+    }
+}
+
+extension Portal: ExpressibleByArgument {
+    /// Reads `ADDRESS`, `ADDRESS:PORT` or `[IPv6]:PORT`.
+    public init?(argument: String) {
+        let host: Substring
+        var rest: Substring
+        if argument.hasPrefix("["), let end = argument.firstIndex(of: "]") {
+            host = argument[argument.index(after: argument.startIndex)..<end]
+            rest = argument[argument.index(after: end)...]
+        } else if argument.filter({ $0 == ":" }).count > 1 {
+            host = argument[...]
+            rest = ""
+        } else {
+            host = argument.prefix { $0 != ":" }
+            rest = argument.dropFirst(host.count)
+        }
+        var port = 3260
+        if rest.first == ":" {
+            rest = rest.dropFirst()
+            guard let number = UInt16(rest) else { return nil }
+            port = Int(number)
+        } else if !rest.isEmpty {
+            return nil
+        }
+        guard !host.isEmpty else { return nil }
+        self.init(host: String(host), port: port)
+    }
+}
