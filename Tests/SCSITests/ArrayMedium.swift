@@ -24,6 +24,21 @@ struct ArrayMedium {
         Array(self.bytes[self.slice(BlockRange(lba: lba, count: 1))])
     }
 
+    /// Whether all that the request touches exists.
+    func contains(_ request: BlockRequest) -> Bool {
+        switch request {
+        case .read(let range), .writeZeroes(let range, _, _), .writeSame(let range, _, _):
+            self.geometry.contains(range)
+        case .write(let range, let data, _), .compare(let range, let data):
+            self.geometry.contains(range) && data.readableBytes == self.geometry.byteCount(range)
+        case .compareAndWrite(let range, let expected, let replacement, _):
+            self.geometry.contains(range) && expected.readableBytes == self.geometry.byteCount(range)
+                && replacement.readableBytes == expected.readableBytes
+        case .unmap(let ranges): ranges.allSatisfy { self.geometry.contains($0) }
+        case .flush: true
+        }
+    }
+
     mutating func perform(_ request: BlockRequest) -> Result<BlockReply, BlockError> {
         if let failure { return .failure(failure) }
         switch request {
