@@ -1,0 +1,106 @@
+// SPDX-License-Identifier: Apache-2.0
+// SPDX-FileCopyrightText: the Apus authors
+
+/// A name that the boot services answer to, over HTTP and over TFTP alike.
+///
+/// There is no folder behind these names: a request is one of the forms below or it is nothing, so there is nothing to
+/// escape from.
+package enum BootPath: Hashable, Sendable {
+    /// `MAC/boot.ipxe`, or `boot/ipxe?mac=MAC`: the machine's iPXE script.
+    case script(MACAddress)
+    /// `MAC/vmlinuz`
+    case kernel(MACAddress)
+    /// `MAC/initrd.img`
+    case initrd(MACAddress)
+    /// A boot program: a plain file name such as `snponly.efi`.
+    case program(String)
+
+    /// Longer names than this are none of ours.
+    private static let bytesMax = 512
+
+    /// Reads a path, with or without query.
+    ///
+    /// Empty parts and `.` are skipped: UEFI HTTP Boot and GRUB put double slashes into the URLs they make, and a
+    /// redirect to a clean one is more than some firmware can follow. Backslashes, which UEFI programs use in file
+    /// names, count as slashes. A part `..` makes the path none of ours.
+    package init?(_ request: String) {
+        guard request.utf8.count <= Self.bytesMax else { return nil }
+        let halves = request.split(separator: "?", maxSplits: 1, omittingEmptySubsequences: false)
+        guard let path = halves.first.flatMap({ Self.decoded(String($0)) }) else { return nil }
+        let parts = path.split(whereSeparator: { $0 == "/" || $0 == "\\" }).filter { $0 != "." }
+        let query = halves.count > 1 ? halves[1] : ""
+        switch parts.count {
+        case 1 where Self.isPlain(parts[0]):
+            self = .program(String(parts[0]))
+        case 2 where parts[0] == "boot" && parts[1] == "ipxe":
+            guard let mac = Self.mac(inQuery: query) else { return nil }
+            self = .script(mac)
+        case 2:
+            guard let mac = MACAddress(String(parts[0])) else { return nil }
+            switch parts[1] {
+            case "boot.ipxe": self = .script(mac)
+            case "vmlinuz": self = .kernel(mac)
+            case "initrd.img": self = .initrd(mac)
+            default: return nil
+            }
+        default:
+            return nil
+        }
+    }
+
+    /// The path as it is put into URLs, without a leading slash. The MAC has hyphens there: a colon would read as a
+    /// scheme or a port to some URL parsers.
+    package var text: String {
+        switch self {
+        case .script(let mac): "\(Self.hyphenated(mac))/boot.ipxe"
+        case .kernel(let mac): "\(Self.hyphenated(mac))/vmlinuz"
+        case .initrd(let mac): "\(Self.hyphenated(mac))/initrd.img"
+        case .program(let name): name
+        }
+    }
+
+    /// The machine that the path names.
+    package var mac: MACAddress? {
+        switch self {
+        case .script(let mac), .kernel(let mac), .initrd(let mac): mac
+        case .program: nil
+        }
+    }
+
+    private static func hyphenated(_ mac: MACAddress) -> String {
+        String(mac.description.map { $0 == ":" ? "-" : $0 })
+    }
+
+    private static func isPlain(_ name: some StringProtocol) -> Bool {
+        name.first != "."
+            && name.utf8.allSatisfy {
+                (0x30...0x39).contains($0) || (0x41...0x5a).contains($0) || (0x61...0x7a).contains($0)
+                    || $0 == 0x2e || $0 == 0x2d || $0 == 0x5f
+            }
+    }
+
+    private static func mac(inQuery query: some StringProtocol) -> MACAddress? {
+        for pair in query.split(separator: "&") where pair.hasPrefix("mac=") {
+            return self.decoded(String(pair.dropFirst(4))).flatMap { MACAddress($0) }
+        }
+        return nil
+    }
+
+    /// Undoes percent-encoding (RFC 3986 §2.1); nil where it is broken or hides a byte that no name of ours has.
+    private static func decoded(_ text: String) -> String? {
+        var bytes: [UInt8] = []
+        var rest = text.utf8[...]
+        while let byte = rest.popFirst() {
+            if byte == UInt8(ascii: "%") {
+                guard let high = rest.popFirst(), let low = rest.popFirst(),
+                    let value = UInt8(String(decoding: [high, low], as: UTF8.self), radix: 16)
+                else { return nil }
+                bytes.append(value)
+            } else {
+                bytes.append(byte)
+            }
+        }
+        guard bytes.allSatisfy({ (0x20...0x7e).contains($0) }) else { return nil }
+        return String(decoding: bytes, as: UTF8.self)
+    }
+}

@@ -1,0 +1,129 @@
+// SPDX-License-Identifier: Apache-2.0
+// SPDX-FileCopyrightText: the Apus authors
+
+/// The scripts that machines are given when they run iPXE.
+///
+/// They use what iPXE has had since 2014 (Debian's is of January 2019). Each ends by trying again: a machine that has
+/// no disk has nothing else to do, and should come up by itself once the server is there or its entry is corrected. So
+/// a script that failed waits, then fetches itself anew.
+package struct IPXEScript: Hashable, Sendable {
+    /// The machine's name in the configuration.
+    package var client: String
+    package var disk: SANDisk
+    package var method: Method
+    /// The URL of this script.
+    package var url: String
+
+    package enum Method: Hashable, Sendable {
+        /// iPXE attaches the disk and starts the boot loader on it.
+        case sanboot
+        /// iPXE loads kernel and initramfs from these URLs; the initramfs logs in to the disk.
+        case kernel(kernelURL: String, initrdURL: String, arguments: String)
+    }
+
+    package init(client: String, disk: SANDisk, method: Method, url: String) {
+        self.client = client
+        self.disk = disk
+        self.method = method
+        self.url = url
+    }
+
+    /// The script's text.
+    package var text: String {
+        switch self.method {
+        case .sanboot:
+            self.sanboot
+        case .kernel(let kernelURL, let initrdURL, let arguments):
+            self.kernel(kernelURL, initrdURL, arguments)
+        }
+    }
+
+    private var sanboot: String {
+        let name = ScriptText.plain(self.client)
+        let rootPath = ScriptText.plain(self.disk.rootPath)
+        return """
+            #!ipxe
+            echo
+            echo Apus: ${net0/mac} is "\(name)" and boots from its iSCSI disk
+            set initiator-iqn \(ScriptText.plain(self.disk.initiatorName))
+            echo Initiator ${initiator-iqn}
+            echo Disk \(rootPath)
+            sanboot \(rootPath) || goto failed
+            :failed
+            echo
+            echo Apus: "\(name)" could not boot from \(rootPath)
+            echo The reason stands above, with its number at http://ipxe.org/${errno}
+            \(self.retry)
+            """
+    }
+
+    private func kernel(_ kernelURL: String, _ initrdURL: String, _ arguments: String) -> String {
+        let name = ScriptText.plain(self.client)
+        let words = ScriptText.words(arguments + " " + self.disk.kernelArguments)
+        let warnings = words.refused.map { "echo Apus: iPXE cannot pass on the kernel argument '\($0)'\n" }.joined()
+        // UEFI kernels find the initramfs by this argument; to BIOS ones it means nothing.
+        let line = (["initrd=initrd.img"] + words.passed).joined(separator: " ")
+        return """
+            #!ipxe
+            echo
+            echo Apus: ${net0/mac} is "\(name)" and loads its kernel
+            \(warnings)imgfree
+            kernel --name vmlinuz \(ScriptText.plain(kernelURL)) \(line) || goto failed
+            initrd --name initrd.img \(ScriptText.plain(initrdURL)) || goto failed
+            boot || goto failed
+            :failed
+            echo
+            echo Apus: "\(name)" could not load its kernel and initramfs
+            echo The reason stands above, with its number at http://ipxe.org/${errno}
+            \(self.retry)
+            """
+    }
+
+    private var retry: String {
+        """
+        echo On the server, "apus timeline \(ScriptText.plain(self.client))" shows what it saw.
+        \(Self.again(self.url, seconds: 10))
+        """
+    }
+
+    /// Waits, leaving the way to iPXE's shell open, and fetches the script again for as long as it takes.
+    static func again(_ url: String, seconds: Int) -> String {
+        """
+        :again
+        prompt --timeout \(seconds * 1000) Next try in \(seconds) s. Press a key for iPXE's shell. && shell ||
+        chain --replace --autofree \(ScriptText.plain(url)) || goto again
+
+        """
+    }
+
+    /// The script for a machine that the configuration does not know: says on its screen what it is and what to type.
+    ///
+    /// It asks again for ten minutes, so that the machine boots as soon as it is configured, then leaves it to the
+    /// firmware to go on with its next boot device: the machine may have a disk and be none of ours.
+    package static func unknown(_ mac: MACAddress, server: String, url: String) -> String {
+        """
+        #!ipxe
+        echo
+        echo Apus at \(ScriptText.plain(server)) does not know this machine.
+        echo
+        echo   MAC address  \(mac)
+        echo   UUID         ${uuid}
+        echo   Serial       ${serial}
+        echo   Product      ${manufacturer} ${product}
+        echo
+        echo To boot it, type on the server:
+        echo   apus client add NAME --mac \(mac) --image IMAGE
+        echo
+        isset ${apus-tries} || set apus-tries:int32 0
+        inc apus-tries
+        iseq ${apus-tries} 40 && goto leave ||
+        prompt --timeout 15000 Asking again in 15 s. Press a key to leave iPXE. && goto leave ||
+        chain --replace --autofree \(ScriptText.plain(url)) ||
+        :leave
+        clear apus-tries
+        echo Leaving iPXE: the firmware goes on with its next boot device.
+        exit 1
+
+        """
+    }
+}

@@ -1,0 +1,35 @@
+// SPDX-License-Identifier: Apache-2.0
+// SPDX-FileCopyrightText: the Apus authors
+
+/// A machine's disk, as an initiator is told about it.
+package struct SANDisk: Hashable, Sendable {
+    package var initiatorName: String
+    package var targetName: String
+    /// An address or host name; IPv6 without brackets.
+    package var portalAddress: String
+    package var portalPort: Int
+    package var lun: UInt16
+
+    package init(
+        initiatorName: String, targetName: String, portalAddress: String, portalPort: Int, lun: UInt16
+    ) {
+        self.initiatorName = initiatorName
+        self.targetName = targetName
+        self.portalAddress = portalAddress
+        self.portalPort = portalPort
+        self.lun = lun
+    }
+
+    /// RFC 4173 §5: `iscsi:SERVER:PROTOCOL:PORT:LUN:TARGET`. The protocol is left at its default (TCP); the LUN is
+    /// hexadecimal; an IPv6 address stands in brackets.
+    package var rootPath: String {
+        let server = self.portalAddress.contains(":") ? "[\(self.portalAddress)]" : self.portalAddress
+        return "iscsi:\(server)::\(self.portalPort):\(String(self.lun, radix: 16)):\(self.targetName)"
+    }
+
+    /// The kernel arguments that `init-iscsi.sh` in the initramfs logs in with.
+    package var kernelArguments: String {
+        "initiator_name=\(self.initiatorName) iscsi_target_ip=\(self.portalAddress) "
+            + "iscsi_target_name=\(self.targetName) iscsi_target_port=\(self.portalPort) iscsi_lun=\(self.lun)"
+    }
+}
