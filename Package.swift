@@ -69,7 +69,7 @@ let package = Package(
             ["Wire", "Block", "SCSI", "ISCSI", nioCore, nioPosix, logging]),
         room(
             "BootServer",
-            ["Wire", "BootProtocols", nioCore, nioPosix, logging, hummingbird, lifecycle]),
+            ["Wire", "BootProtocols", nioCore, nioPosix, logging, hummingbird, lifecycle, system]),
         room("ControlAPI", ["BootStory", "Model", nioCore, nioPosix, nioHTTP1]),
         room(
             "Control",

@@ -12,6 +12,11 @@ package struct BootServices: Sendable, Equatable {
     package var dhcp: DHCPMode
     package var tftpPort: Int
     package var httpPort: Int
+    /// The folder with iPXE's programs (Debian's package ipxe).
+    package var firmwareFolder: String
+    /// Answers IPv6 router solicitations with "no router, no addresses", which spares iPXE a wait of 13 seconds.
+    /// For networks without IPv6 routing only, such as the try-out's private bridge.
+    package var advertisesNoRouter: Bool
 
     /// The part Apus plays in handing out addresses.
     package enum DHCPMode: Sendable, Equatable {
@@ -24,13 +29,16 @@ package struct BootServices: Sendable, Equatable {
     }
 
     package init(
-        address: String, interface: String, dhcp: DHCPMode, tftpPort: Int = 69, httpPort: Int = 8080
+        address: String, interface: String, dhcp: DHCPMode, tftpPort: Int = 69, httpPort: Int = 8080,
+        firmwareFolder: String = "/usr/lib/ipxe", advertisesNoRouter: Bool = false
     ) {
         self.address = address
         self.interface = interface
         self.dhcp = dhcp
         self.tftpPort = tftpPort
         self.httpPort = httpPort
+        self.firmwareFolder = firmwareFolder
+        self.advertisesNoRouter = advertisesNoRouter
     }
 }
 

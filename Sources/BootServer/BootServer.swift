@@ -1,0 +1,157 @@
+// SPDX-License-Identifier: Apache-2.0
+// SPDX-FileCopyrightText: the Apus authors
+
+import BootProtocols
+package import Logging
+import NIOCore
+import NIOPosix
+
+/// The boot services of one interface: DHCP or proxyDHCP, TFTP and HTTP.
+///
+/// Either all that the configuration asks for are running, or none is.
+package actor BootServer {
+    private var channels: [any Channel] = []
+    private var http: HTTPRun?
+    private var isRunning = false
+
+    package init() {}
+
+    /// Starts answering. `observer` is told what happens, on event loops: it must return at once.
+    package func start(
+        services: BootServices, directory: any MachineDirectory,
+        observer: @escaping @Sendable (BootEvent) -> Void, logger: Logger
+    ) async throws(BootServerError) {
+        guard !self.isRunning else { throw .alreadyRunning }
+        self.isRunning = true
+        do {
+            try await self.open(services, directory, observer, logger)
+        } catch {
+            await self.stop()
+            throw error
+        }
+    }
+
+    /// Stops answering; transfers that run are broken off, HTTP ones after two seconds. Does nothing when not running.
+    package func stop() async {
+        for channel in self.channels {
+            try? await channel.close().get()
+        }
+        self.channels = []
+        await self.http?.stop()
+        self.http = nil
+        self.isRunning = false
+    }
+
+    private func open(
+        _ services: BootServices, _ directory: any MachineDirectory,
+        _ observer: @escaping @Sendable (BootEvent) -> Void, _ logger: Logger
+    ) async throws(BootServerError) {
+        let network = try HostNetwork(services)
+        let isOnlyServer = if case .range = services.dhcp { true } else { false }
+        let policy = BootPolicy(server: network.address, httpPort: services.httpPort, isOnlyServer: isOnlyServer)
+        let catalogue = try Catalogue(
+            programsIn: services.firmwareFolder, policy: policy, directory: directory, tftpPort: services.tftpPort)
+        let addresses = MachineAddresses()
+        for (role, port) in try Self.roles(services, network) {
+            self.channels.append(
+                try await Self.openDHCP(role, port, network) {
+                    DHCPHandler(role, catalogue: catalogue, addresses: addresses, observer: observer, logger: logger)
+                })
+        }
+        try await self.openTFTP(services, network, catalogue, addresses, observer, logger)
+        do {
+            let responder = BootResponder(
+                catalogue: catalogue, addresses: addresses, observer: observer, threads: .singleton)
+            self.http = try await HTTPRun.start(
+                responder, address: services.address, port: services.httpPort, logger: logger)
+        } catch {
+            throw BootServerError(error, service: .http, address: services.address, port: services.httpPort)
+        }
+        if services.advertisesNoRouter {
+            do {
+                self.channels.append(
+                    try await RouterSolicitationHandler.open(network, group: Self.group, logger: logger))
+            } catch {
+                throw BootServerError(
+                    error, service: .routerAdvertisement, address: services.interface, port: 58)
+            }
+        }
+    }
+
+    private static var group: any EventLoopGroup {
+        MultiThreadedEventLoopGroup.singleton
+    }
+
+    /// The DHCP sockets that the mode needs.
+    private static func roles(
+        _ services: BootServices, _ network: HostNetwork
+    ) throws(BootServerError) -> [(DHCPHandler.Role, Int)] {
+        switch services.dhcp {
+        case .off:
+            return []
+        case .proxy:
+            let proxy = ProxyDHCP(server: network.address)
+            return [(.proxy(proxy, .dhcp), 67), (.proxy(proxy, .pxe), 4011)]
+        case .range(let first, let last, let prefixLength, let router, let leaseSeconds):
+            guard let from = IPv4Address(first) else { throw .addressInvalid(first, setting: "the DHCP range's first") }
+            guard let to = IPv4Address(last) else { throw .addressInvalid(last, setting: "the DHCP range's last") }
+            var gateway: IPv4Address?
+            if let router {
+                guard let address = IPv4Address(router) else {
+                    throw .addressInvalid(router, setting: "the router that machines are told")
+                }
+                gateway = address
+            }
+            do {
+                let server = try DHCPServer(
+                    .init(
+                        server: network.address, first: from, last: to, prefixLength: prefixLength, router: gateway,
+                        leaseSeconds: leaseSeconds))
+                return [(.server(server), 67)]
+            } catch {
+                throw BootServerError(error, range: "\(first) to \(last)", address: services.address)
+            }
+        }
+    }
+
+    private static func openDHCP(
+        _ role: DHCPHandler.Role, _ port: Int, _ network: HostNetwork,
+        _ makeHandler: @escaping @Sendable () -> DHCPHandler
+    ) async throws(BootServerError) -> any Channel {
+        do {
+            return try await DatagramBootstrap(group: self.group)
+                .channelOption(.socketOption(.so_broadcast), value: 1)
+                .channelInitializer { channel in
+                    channel.bind(toInterface: network.interface).flatMapThrowing {
+                        try channel.pipeline.syncOperations.addHandler(makeHandler())
+                    }
+                }
+                .bind(host: "0.0.0.0", port: port).get()
+        } catch {
+            let service: BootServerError.Service = if case .server = role { .dhcp } else { .proxyDHCP }
+            throw BootServerError(error, service: service, address: network.device.name, port: port)
+        }
+    }
+
+    private func openTFTP(
+        _ services: BootServices, _ network: HostNetwork, _ catalogue: Catalogue, _ addresses: MachineAddresses,
+        _ observer: @escaping @Sendable (BootEvent) -> Void, _ logger: Logger
+    ) async throws(BootServerError) {
+        do {
+            let tftp = TFTPServices(
+                address: try SocketAddress(ipAddress: services.address, port: 0),
+                blockBytesMax: max(512, network.mtu - Limits.tftpOverheadBytes), catalogue: catalogue,
+                addresses: addresses, observer: observer, logger: logger, group: Self.group, threads: .singleton)
+            self.channels.append(
+                try await DatagramBootstrap(group: Self.group)
+                    .channelInitializer { channel in
+                        channel.eventLoop.makeCompletedFuture {
+                            try channel.pipeline.syncOperations.addHandler(TFTPListener(tftp))
+                        }
+                    }
+                    .bind(host: services.address, port: services.tftpPort).get())
+        } catch {
+            throw BootServerError(error, service: .tftp, address: services.address, port: services.tftpPort)
+        }
+    }
+}

@@ -1,0 +1,158 @@
+// SPDX-License-Identifier: Apache-2.0
+// SPDX-FileCopyrightText: the Apus authors
+
+import BootProtocols
+import Logging
+import NIOCore
+import NIOPosix
+
+/// What TFTP works with: made once, shared by the listener and its transfers.
+struct TFTPServices: Sendable {
+    var address: SocketAddress
+    /// The largest block that a frame of the interface holds.
+    var blockBytesMax: Int
+    var catalogue: Catalogue
+    var addresses: MachineAddresses
+    var observer: @Sendable (BootEvent) -> Void
+    var logger: Logger
+    var group: any EventLoopGroup
+    var threads: NIOThreadPool
+}
+
+/// The socket on TFTP's port: takes requests and gives each a socket of its own (RFC 1350 §4).
+final class TFTPListener: ChannelInboundHandler {
+    typealias InboundIn = AddressedEnvelope<ByteBuffer>
+    typealias OutboundOut = AddressedEnvelope<ByteBuffer>
+
+    private let services: TFTPServices
+    /// Clients whose transfer runs: a request repeated by an impatient one must not start a second.
+    private var active: Set<SocketAddress> = []
+
+    init(_ services: TFTPServices) {
+        self.services = services
+    }
+
+    func channelRead(context: ChannelHandlerContext, data: NIOAny) {
+        let envelope = self.unwrapInboundIn(data)
+        let remote = envelope.remoteAddress
+        let packet: TFTPPacket
+        do {
+            packet = try TFTPPacket.parse(envelope.data.readableBytesSpan)
+        } catch {
+            self.refuse(remote, .illegalOperation, "not a TFTP request that this server knows", context: context)
+            return
+        }
+        switch packet {
+        case .readRequest(let request):
+            self.open(request, remote, context: context)
+        case .writeRequest(let request):
+            self.fail(
+                request.file, remote, .accessViolation, "this server takes no files", context: context)
+        case .error:
+            // An answer to one of our refusals: errors are never answered.
+            break
+        case .data, .acknowledgement, .optionAcknowledgement:
+            self.refuse(remote, .unknownTransfer, "no transfer on this port", context: context)
+        }
+    }
+
+    func errorCaught(context: ChannelHandlerContext, error: any Error) {
+        self.services.logger.warning("TFTP socket: \(error)")
+    }
+
+    private func open(_ request: TFTPRequest, _ remote: SocketAddress, context: ChannelHandlerContext) {
+        guard !self.active.contains(remote) else { return }
+        guard self.active.count < Limits.tftpTransfersMax else {
+            self.fail(
+                request.file, remote, .notDefined, "\(Limits.tftpTransfersMax) transfers are running already",
+                context: context)
+            return
+        }
+        switch self.services.catalogue.entry(request.file) {
+        case .nothing(let reason):
+            self.fail(request.file, remote, .fileNotFound, reason, context: context)
+        case .program(_, let bytes):
+            self.start(request, .memory(bytes), remote, context: context)
+        case .script(let bytes, let mac, let assignment):
+            self.services.observer(.script(mac, assignment))
+            self.start(request, .memory(bytes), remote, context: context)
+        case .file(let path, _):
+            self.active.insert(remote)
+            let bound = NIOLoopBound((listener: self, context: context), eventLoop: context.eventLoop)
+            self.services.threads.runIfActive(eventLoop: context.eventLoop) {
+                try OpenFile(path)
+            }.whenComplete { result in
+                let (listener, context) = bound.value
+                listener.active.remove(remote)
+                switch result {
+                case .success(let file):
+                    listener.start(request, .file(file), remote, context: context)
+                case .failure(let error):
+                    listener.fail(request.file, remote, .fileNotFound, "\(error)", context: context)
+                }
+            }
+        }
+    }
+
+    private func start(
+        _ request: TFTPRequest, _ content: BootContent, _ remote: SocketAddress, context: ChannelHandlerContext
+    ) {
+        self.active.insert(remote)
+        let services = self.services
+        // The handler comes last: it begins to send when it is added, and the socket must be connected by then.
+        let transfer = DatagramBootstrap(group: services.group).bind(to: services.address)
+            .flatMap { channel in
+                channel.connect(to: remote).flatMapThrowing {
+                    try channel.pipeline.syncOperations.addHandler(
+                        TFTPTransferHandler(request, content, remote: remote, services: services))
+                    return channel
+                }
+            }
+        let bound = NIOLoopBound((listener: self, context: context), eventLoop: context.eventLoop)
+        transfer.hop(to: context.eventLoop).whenComplete { result in
+            let (listener, context) = bound.value
+            switch result {
+            case .success(let channel):
+                channel.closeFuture.hop(to: context.eventLoop).whenComplete { _ in
+                    bound.value.listener.active.remove(remote)
+                }
+            case .failure(let error):
+                listener.active.remove(remote)
+                listener.fail(
+                    request.file, remote, .notDefined, "no socket for the transfer: \(error)", context: context)
+            }
+        }
+    }
+
+    private func fail(
+        _ file: String, _ remote: SocketAddress, _ code: TFTPErrorCode, _ reason: String,
+        context: ChannelHandlerContext
+    ) {
+        self.services.observer(
+            .transferFailed(
+                BootPath(file)?.mac ?? self.services.addresses.machine(at: remote),
+                remote: remote.ipAddress ?? "\(remote)", file: file, reason: reason))
+        self.refuse(remote, code, reason, context: context)
+    }
+
+    private func refuse(
+        _ remote: SocketAddress, _ code: TFTPErrorCode, _ message: String, context: ChannelHandlerContext
+    ) {
+        let packet = TFTPPacket.error(code, message).encode()
+        context.writeAndFlush(
+            self.wrapOutboundOut(AddressedEnvelope(remoteAddress: remote, data: packet)), promise: nil)
+    }
+}
+
+extension BootEvent {
+    /// A script that was handed out.
+    static func script(_ mac: MACAddress, _ assignment: BootAssignment?) -> BootEvent {
+        guard let assignment else { return .unknownMachine(mac) }
+        let method =
+            switch assignment.method {
+            case .sanboot: "sanboot"
+            case .kernel: "kernel"
+            }
+        return .scriptServed(mac, client: assignment.client, method: method)
+    }
+}
