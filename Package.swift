@@ -81,7 +81,9 @@ let package = Package(
         room(
             "Export",
             ["Block", "BlockStores", "ISCSIServer", "Model", "SCSI", nioPosix, logging, lifecycle, crypto]),
-        room("ImageBuilder", [crypto, subprocess, system]),
+        .target(
+            name: "ImageBuilder", dependencies: ["Model", crypto, subprocess, system],
+            resources: [.embedInCode("Resources")], swiftSettings: house),
         room("TryOut", ["BootStory", "ControlAPI", "Model", subprocess, system]),
 
         // The system calls that Swift's Glibc module leaves out.

@@ -18,7 +18,8 @@ struct Apus: AsyncParsableCommand {
             """,
         version: "apus 0.1.0",
         subcommands: [
-            ExportCommand.self
+            ExportCommand.self,
+            ImageCommand.self,
         ]
     )
 

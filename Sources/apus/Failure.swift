@@ -2,6 +2,7 @@
 // SPDX-FileCopyrightText: the Apus authors
 
 import ArgumentParser
+import ImageBuilder
 
 /// What the program ends with when it could not do what it was asked: the values of sysexits(3), so that scripts can
 /// tell a typing error from a missing file.
@@ -47,6 +48,8 @@ struct Failure: Error {
             self = failure
         case is ExitCode, is CleanExit:
             return nil
+        case let error as ImageError:
+            self.init(error)
         default:
             let code = Apus.exitCode(for: error)
             guard code != .success else { return nil }

@@ -1,0 +1,118 @@
+// SPDX-License-Identifier: Apache-2.0
+// SPDX-FileCopyrightText: the Apus authors
+
+import Subprocess
+import SystemPackage
+
+#if canImport(Glibc)
+    import Glibc
+#elseif canImport(Musl)
+    import Musl
+#endif
+
+/// The programs of the host that build an image, with the Debian packages they come from.
+enum RequiredTools {
+    /// A program in the search path, or a file if it has a slash.
+    static let all: [(name: String, package: String)] = [
+        ("mmdebstrap", "mmdebstrap"),
+        ("unshare", "util-linux"),
+        ("sfdisk", "fdisk"),
+        ("mke2fs", "e2fsprogs"),
+        ("mkfs.vfat", "dosfstools"),
+        ("mmd", "mtools"),
+        ("mcopy", "mtools"),
+        ("cpio", "cpio"),
+        ("zstd", "zstd"),
+        ("depmod", "kmod"),
+        ("grub-mkimage", "grub-common"),
+        ("/usr/lib/grub/x86_64-efi/moddep.lst", "grub-efi-amd64-bin"),
+        (Self.biosBootImage, "grub-pc-bin"),
+        ("/usr/share/keyrings/debian-archive-keyring.gpg", "debian-archive-keyring"),
+    ]
+    static let biosBootImage = "/usr/lib/grub/i386-pc/boot.img"
+
+    /// Those whose versions decide what an image looks like.
+    static let versioned = [("mmdebstrap", "--version"), ("grub-mkimage", "--version"), ("mke2fs", "-V")]
+
+    /// Where they are looked for; users other than the superuser often lack the system's folders.
+    static let searchPath = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
+
+    /// - Parameter isThere: Whether a path is a file that may be used.
+    static func check(isThere: (String) -> Bool) throws(ImageError) {
+        let missing = self.all.filter { tool in
+            !tool.name.hasPrefix("/")
+                ? !self.searchPath.split(separator: ":").contains { isThere("\($0)/\(tool.name)") }
+                : !isThere(tool.name)
+        }
+        guard !missing.isEmpty else { return }
+        var packages: [String] = []
+        for tool in missing where !packages.contains(tool.package) { packages.append(tool.package) }
+        throw ImageError(
+            kind: .missingTool,
+            message: "not installed: \(missing.map(\.name).joined(separator: ", ")); "
+                + "on Debian: apt-get install \(packages.joined(separator: " "))")
+    }
+}
+
+/// Runs the tools of a build; what they say goes to a file.
+struct Tools {
+    /// How many of a tool's last lines are shown when it fails.
+    private static let lastWordsLines = 15
+    /// Of how many bytes of the log those lines are taken.
+    private static let lastWordsBytes: Int64 = 16384
+
+    let log: FilePath
+
+    /// Words that make the tool the superuser of a namespace of its own, with its mounts and its processes: when it ends,
+    /// or is killed, nothing of it stays.
+    static let contained = ["unshare", "--mount", "--pid", "--fork", "--kill-child", "--mount-proc"]
+
+    /// Runs a tool to its end.
+    /// - Parameters:
+    ///   - contained: Whether it changes root or mounts something, or starts programs that do.
+    ///   - input: What it reads on standard input.
+    func run(
+        _ command: String, _ arguments: [String], contained: Bool = false, input: String = "",
+        environment: [Environment.Key: String] = [:]
+    ) async throws {
+        let words = (contained ? Self.contained : []) + [command] + arguments
+        let output = try FileDescriptor.open(
+            self.log, .writeOnly, options: [.create, .append, .closeOnExec], permissions: [.ownerReadWrite])
+        defer { try? output.close() }
+        let start = try output.seek(offset: 0, from: .end)
+        var updates: [Environment.Key: String?] = ["PATH": RequiredTools.searchPath, "LC_ALL": "C.UTF-8"]
+        for (key, value) in environment { updates[key] = value }
+        let result = try await Subprocess.run(
+            .name(words[0]), arguments: Arguments(Array(words.dropFirst())),
+            environment: .inherit.updating(updates), input: .string(input),
+            output: .fileDescriptor(output, closeAfterSpawningProcess: false), error: .combinedWithOutput)
+        // A tool that was killed because the user gave up did not fail.
+        try Task.checkCancellation()
+        guard !result.terminationStatus.isSuccess else { return }
+        throw ImageError(
+            kind: .stepFailed, message: "\(command) failed (\(result.terminationStatus))",
+            lastWords: try self.lastWords(since: start))
+    }
+
+    /// What a tool says on standard output.
+    func answer(_ command: String, _ arguments: [String]) async throws -> String {
+        let result = try await Subprocess.run(
+            .name(command), arguments: Arguments(arguments),
+            environment: .inherit.updating(["PATH": RequiredTools.searchPath, "LC_ALL": "C.UTF-8"]),
+            output: .string(limit: 65536), error: .combinedWithOutput)
+        return result.standardOutput
+    }
+
+    private func lastWords(since start: Int64) throws -> [String] {
+        let file = try FileDescriptor.open(self.log, .readOnly)
+        defer { try? file.close() }
+        let end = try file.seek(offset: 0, from: .end)
+        let from = max(start, end - Self.lastWordsBytes)
+        var bytes = [UInt8](repeating: 0, count: Int(end - from))
+        let count = try unsafe bytes.withUnsafeMutableBytes { buffer in
+            try unsafe file.read(fromAbsoluteOffset: from, into: buffer)
+        }
+        let lines = String(decoding: bytes.prefix(count), as: UTF8.self).split(separator: "\n").map(String.init)
+        return Array(lines.suffix(Self.lastWordsLines))
+    }
+}
