@@ -19,7 +19,9 @@ say() { echo "iscsi-boot: $*"; }
 
 fail() {
     say "FAILED at step \"$step\": $*"
-    say "a shell follows; \"journalctl -b\" has the details, \"/init-iscsi.sh\" tries again"
+    say "a shell follows: /init-iscsi.sh tries again, exit goes on with the boot"
+    # Nothing else is waited for, so that the shell is not disturbed by what times out later.
+    systemctl --no-block cancel > /dev/null 2>&1
     exit 1
 }
 
@@ -55,14 +57,24 @@ read_ibft() {
     [ "$targets" != 'target*' ] || fail "the iBFT of the firmware names no target"
 }
 
+# A LUN is eight bytes, of which the kernel shows each in hexadecimal without a leading zero. The first two hold the
+# number (SAM-5's peripheral and flat forms), the other six are zeroes.
+lun_of_digits() {
+    case "${1%000000}" in
+    ??) high=${1%???????} low=${1#?} low=${low%000000} ;;
+    0??) high=0 low=${1#?} low=${low%000000} ;;
+    ???) high=${1%???????} low=${1#??} low=${low%000000} ;;
+    ????) high=${1%????????} low=${1#??} low=${low%000000} ;;
+    *) high=0 low=0 ;;
+    esac
+    echo $(((0x$high & 0x3f) << 8 | 0x$low))
+}
+
 ibft_target() {
     address=$(attribute "$ibft/$1/ip-addr")
     port=$(attribute "$ibft/$1/port")
     target=$(attribute "$ibft/$1/target-name")
-    # Eight bytes as SAM-5 writes a LUN; the peripheral and flat forms hold the number in the first two.
-    lun=$(attribute "$ibft/$1/lun")
-    lun=$(printf '%d' "0x$(echo "$lun" | tr -d ':-' | cut -c 1-4)" 2>/dev/null || echo 0)
-    lun=$((lun & 0x3fff))
+    lun=$(lun_of_digits "$(attribute "$ibft/$1/lun")")
     user=$(attribute "$ibft/$1/chap-name")
     secret=$(attribute "$ibft/$1/chap-secret")
     user_in=$(attribute "$ibft/$1/rev-chap-name")
