@@ -58,10 +58,14 @@ extension ConnectionHandler {
         switch self.connection.beginDataOut(command, wanted: byteCount) {
         case .complete(let data):
             let nexus = self.session.nexus
-            let step = unit.withUnit { $0.resume(continuation, with: .collected(data), nexus: nexus) }
-            self.take(step, command, unit)
+            let step = unit.withUnit {
+                $0.resume(continuation, with: .collected(data, offered: command.expectedDataOut), nexus: nexus)
+            }
+            self.take(step, command, unit, wantedDataOut: byteCount)
         case .pending(let data):
-            self.pending[command.initiatorTaskTag] = PendingTask(command, unit, .collect(continuation, data))
+            let task = PendingTask(command, unit, .collect(continuation, data))
+            task.wantedDataOut = byteCount
+            self.pending[command.initiatorTaskTag] = task
         }
     }
 
@@ -80,7 +84,10 @@ extension ConnectionHandler {
                 return
             }
             let nexus = self.session.nexus
-            let step = task.unit.withUnit { $0.resume(continuation, with: .collected(gathered), nexus: nexus) }
+            let offered = task.command.expectedDataOut
+            let step = task.unit.withUnit {
+                $0.resume(continuation, with: .collected(gathered, offered: offered), nexus: nexus)
+            }
             self.takeNext(step, task)
         case .read, .perform:
             preconditionFailure("a task without Data-Out was given some")

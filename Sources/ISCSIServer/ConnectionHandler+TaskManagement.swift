@@ -73,6 +73,16 @@ extension ConnectionHandler {
         return EventLoopFuture.andAllSucceed(idle, on: loop)
     }
 
+    /// Ends a task whose Data-Out was lost, when no store works for it any longer.
+    func endLost(_ task: PendingTask) {
+        let bound = NIOLoopBound((self, task), eventLoop: self.session.channel.eventLoop)
+        self.abort([task]).whenComplete { _ in
+            let (handler, task) = bound.value
+            handler.finish(task.command, task.unit.withUnit { $0.lostDataOut() })
+            handler.scheduleFlush()
+        }
+    }
+
     private func answer(_ request: TaskManagementRequest, when aborted: [EventLoopFuture<Void>]) {
         let loop = self.session.channel.eventLoop
         let bound = NIOLoopBound(self, eventLoop: loop)

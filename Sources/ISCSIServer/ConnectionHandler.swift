@@ -140,6 +140,12 @@ final class ConnectionHandler: ChannelDuplexHandler {
         case .data(let tag, let data, let isLast):
             guard let task = self.pending[tag] else { return }
             self.receive(data, isLast: isLast, task)
+        case .dataOutLost(let tag, let reason):
+            guard let task = self.pending[tag] else { return }
+            self.server.logger.warning(
+                "Data-Out lost",
+                metadata: ["initiator": "\(self.session.login.identity.initiatorName)", "reason": "\(reason)"])
+            self.endLost(task)
         case .taskManagement(let request):
             self.manage(request)
         case .loggedOut:
@@ -192,10 +198,10 @@ final class ConnectionHandler: ChannelDuplexHandler {
     }
 
     /// Does what the logical unit says comes next for a command that is not pending yet.
-    func take(_ step: TaskStep, _ command: SCSICommand, _ unit: ServedUnit) {
+    func take(_ step: TaskStep, _ command: SCSICommand, _ unit: ServedUnit, wantedDataOut: Int = 0) {
         switch step {
         case .finish(let result):
-            self.finish(command, result)
+            self.finish(command, result, transferred: wantedDataOut)
         case .read(let range):
             self.noteFirstRead()
             self.beginRead(command, unit, range)
@@ -206,6 +212,7 @@ final class ConnectionHandler: ChannelDuplexHandler {
         case .perform(let request, let continuation):
             self.connection.open(command)
             let task = PendingTask(command, unit, .perform(continuation))
+            task.wantedDataOut = wantedDataOut
             self.pending[command.initiatorTaskTag] = task
             self.submit(request, task)
         }
@@ -235,7 +242,7 @@ final class ConnectionHandler: ChannelDuplexHandler {
 
     func finish(_ task: PendingTask, _ result: CommandResult, transferred: Int = 0) {
         self.pending[task.command.initiatorTaskTag] = nil
-        self.finish(task.command, result, transferred: transferred)
+        self.finish(task.command, result, transferred: max(transferred, task.wantedDataOut))
     }
 
     private func noteFirstRead() {

@@ -11,6 +11,8 @@ final class PendingTask {
     let command: SCSICommand
     let unit: ServedUnit
     var work: Work
+    /// Bytes of Data-Out that the logical unit wanted, for the residual count.
+    var wantedDataOut = 0
     /// Requests of this task that the store has not answered.
     var requestsInFlight = 0
     /// The task was aborted: the store's answers are dropped, and the initiator gets none.

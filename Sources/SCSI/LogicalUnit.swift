@@ -75,7 +75,10 @@ package struct LogicalUnit: Sendable {
             return .finish(self.failed(error))
         case .performed(.success(let reply)):
             return self.resume(continuation, performed: reply)
-        case .collected(let data):
+        case .collected(let data, let offered):
+            if case .writeSame = continuation, offered != self.info.geometry.blockSize {
+                return self.check(Sense(.illegalRequest, .invalidFieldInCommandInformationUnit))
+            }
             return self.resume(continuation, collected: data, nexus: nexus)
         }
     }
@@ -92,6 +95,11 @@ package struct LogicalUnit: Sendable {
             case .unavailable: Sense(.hardwareError, .internalTargetFailure)
             }
         return .check(sense, self.senseFormat)
+    }
+
+    /// Sense data for Data-Out that was lost on its way (RFC 7143 §11.4.7.2: protocol service CRC error).
+    package func lostDataOut() -> CommandResult {
+        .check(Sense(.abortedCommand, .protocolServiceCRCError), self.senseFormat)
     }
 
     /// What D_SENSE chooses.

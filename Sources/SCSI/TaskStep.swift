@@ -32,8 +32,9 @@ package enum TaskStep: Sendable {
 
 /// What happened since the last step.
 package enum TaskEvent: Sendable {
-    /// The Data-Out that `.collect` asked for. Shorter than asked for when the initiator had less to send.
-    case collected(ByteBuffer)
+    /// The Data-Out that `.collect` asked for; shorter than asked for when the initiator had less to send. `offered` is
+    /// what it had, in bytes, which may also be more.
+    case collected(ByteBuffer, offered: Int)
     /// The store's answer to `.perform`.
     case performed(Result<BlockReply, BlockError>)
 }

@@ -11,6 +11,8 @@ package enum Inbound: Sendable {
     case command(SCSICommand)
     /// The next Data-Out of an open task; `isLast` when no more will come.
     case data(initiatorTaskTag: UInt32, ByteBuffer, isLast: Bool)
+    /// Data-Out of an open task was lost or came out of order: end the task with that (RFC 7143 §7.8, §7.9).
+    case dataOutLost(initiatorTaskTag: UInt32, reason: String)
     case taskManagement(TaskManagementRequest)
     /// The logout has been answered: send what is in the output, then close the connection.
     case loggedOut

@@ -104,7 +104,12 @@ extension TargetConnection {
                 data.moveWriterIndex(to: data.readerIndex + wanted)
             }
         } catch {
-            return .close(reason: "Data-Out of task \(tag): \(error)")
+            switch error {
+            case .wrongDataSN, .wrongOffset, .finalTooEarly:
+                return .dataOutLost(initiatorTaskTag: tag, reason: "\(error)")
+            case .tooLong, .unsolicited, .wrongTransferTag:
+                return .close(reason: "Data-Out of task \(tag): \(error)")
+            }
         }
         if transferTag == reservedTag {
             task.chargedBytes += data.readableBytes

@@ -55,6 +55,7 @@ package struct AdditionalSense: Hashable, Sendable {
     static let mediumNotPresent = AdditionalSense(0x3A00)
     static let reportedLUNsDataHasChanged = AdditionalSense(0x3F0E)
     static let internalTargetFailure = AdditionalSense(0x4400)
+    static let protocolServiceCRCError = AdditionalSense(0x4705)
     static let mediumRemovalPrevented = AdditionalSense(0x5302)
     static let insufficientRegistrationResources = AdditionalSense(0x5504)
 }
