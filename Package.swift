@@ -74,9 +74,9 @@ let package = Package(
         room(
             "Control",
             [
-                "Block", "BlockStores", "BootProtocols", "BootServer", "BootStory", "ControlAPI",
+                "Block", "BlockStores", "BootProtocols", "BootServer", "BootStory", "CLinux", "ControlAPI",
                 "ISCSIServer", "Model", "SCSI", nioCore, nioPosix, logging, lifecycle,
-                hummingbird,
+                hummingbird, signals, system,
             ]),
         room(
             "Export",
@@ -109,7 +109,12 @@ let package = Package(
         tests("BootServer", ["BootServer", "BootProtocols", nioCore, nioPosix]),
         tests("BootStory", ["BootStory"]),
         tests("Model", ["Model"]),
-        tests("Control", ["Control", "ControlAPI", "Model", "BootStory"]),
+        tests(
+            "Control",
+            [
+                "Block", "BlockStores", "BootProtocols", "BootServer", "BootStory", "Control", "ControlAPI", "ISCSIServer",
+                "Model", logging, nioCore, nioPosix, system,
+            ]),
         tests("ImageBuilder", ["ImageBuilder"]),
         tests("TryOut", ["TryOut"]),
     ]

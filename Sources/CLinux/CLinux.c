@@ -9,6 +9,7 @@
 #include <linux/fs.h>
 #include <sys/ioctl.h>
 #include <sys/uio.h>
+#include <unistd.h>
 
 static int result(int value) { return value < 0 ? -errno : value; }
 
@@ -50,4 +51,21 @@ int clinux_device_discard(int fd, uint64_t offset, uint64_t length) {
 int clinux_device_zero(int fd, uint64_t offset, uint64_t length) {
     uint64_t range[2] = {offset, length};
     return result(ioctl(fd, BLKZEROOUT, range));
+}
+
+int clinux_clone(int to, int from) { return result(ioctl(to, FICLONE, from)); }
+
+static off_t next(int fd, off_t offset, int whence) {
+    off_t found = lseek(fd, offset, whence);
+    return found < 0 ? -errno : found;
+}
+
+off_t clinux_next_data(int fd, off_t offset) { return next(fd, offset, SEEK_DATA); }
+
+off_t clinux_next_hole(int fd, off_t offset) { return next(fd, offset, SEEK_HOLE); }
+
+ssize_t clinux_copy_range(int from, off_t from_offset, int to, off_t to_offset, size_t count) {
+    off64_t in = from_offset, out = to_offset;
+    ssize_t bytes = copy_file_range(from, &in, to, &out, count, 0);
+    return bytes < 0 ? -errno : bytes;
 }

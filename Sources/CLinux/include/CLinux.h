@@ -30,4 +30,14 @@ int clinux_device_is_rotational(int fd, unsigned short *rotational);
 int clinux_device_discard(int fd, uint64_t offset, uint64_t length);
 int clinux_device_zero(int fd, uint64_t offset, uint64_t length);
 
+// Makes `to` share the blocks of `from` (a reflink): -EOPNOTSUPP, -EXDEV or -EINVAL where the file system cannot.
+int clinux_clone(int to, int from);
+
+// The offset of the first data, or of the first hole, at or after `offset`; -ENXIO past the last data.
+off_t clinux_next_data(int fd, off_t offset);
+off_t clinux_next_hole(int fd, off_t offset);
+
+// Copies within the kernel; returns the bytes copied, 0 at the end of `from`.
+ssize_t clinux_copy_range(int from, off_t from_offset, int to, off_t to_offset, size_t count);
+
 #endif
