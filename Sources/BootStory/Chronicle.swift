@@ -8,6 +8,7 @@ package struct Chronicle: Sendable {
     /// Who has which address, as DHCP gave them out.
     private var macByAddress: [String: String] = [:]
     private var macByInitiator: [String: String] = [:]
+    private var macByTarget: [String: String] = [:]
     private var macByClient: [String: String] = [:]
 
     package init() {}
@@ -17,17 +18,20 @@ package struct Chronicle: Sendable {
         package var name: String
         package var mac: String
         package var initiatorName: String
+        package var targetName: String
 
-        package init(name: String, mac: String, initiatorName: String) {
+        package init(name: String, mac: String, initiatorName: String, targetName: String) {
             self.name = name
             self.mac = mac
             self.initiatorName = initiatorName
+            self.targetName = targetName
         }
     }
 
     /// Takes over who is configured now; stories of machines that were removed stay until they are pushed out.
     package mutating func configure(_ clients: [Client]) {
         self.macByInitiator = Dictionary(clients.map { ($0.initiatorName, $0.mac) }) { first, _ in first }
+        self.macByTarget = Dictionary(clients.map { ($0.targetName, $0.mac) }) { first, _ in first }
         self.macByClient = Dictionary(clients.map { ($0.name, $0.mac) }) { first, _ in first }
         for mac in self.machines.keys { self.machines[mac]?.client = nil }
         for client in clients {
@@ -57,6 +61,11 @@ package struct Chronicle: Sendable {
 
     package func mac(ofInitiator name: String) -> String? {
         self.macByInitiator[name]
+    }
+
+    /// The machine whose target `name` is.
+    package func mac(ofTarget name: String) -> String? {
+        self.macByTarget[name]
     }
 
     private mutating func makeRoom() {

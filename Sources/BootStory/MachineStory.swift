@@ -85,13 +85,13 @@ extension BootRecord {
         switch sight {
         case .transferred(let file, let service, let bytes, let seconds):
             let stage = Stage(file: file)
-            var words = "\(file), \(Quantity.bytes(UInt64(max(bytes, 0)))) by \(service.uppercased())"
+            var words = "\(Self.name(of: file)), \(Quantity.bytes(UInt64(max(bytes, 0)))) by \(service.uppercased())"
             if seconds >= 0.0005 {
                 words += " in \(Quantity.seconds(seconds)) (\(Quantity.bytes(UInt64(Double(bytes) / seconds)))/s)"
             }
             self.note(stage, words, at: now)
         case .transferFailed(let file, let reason):
-            self.note(Stage(file: file), "\(file) failed: \(reason)", at: now, isTrouble: true)
+            self.note(Stage(file: file), "\(Self.name(of: file)) failed: \(reason)", at: now, isTrouble: true)
         case .script(let method):
             self.method = method
             self.note(.script, "method \(method)", at: now)
@@ -134,6 +134,11 @@ extension BootRecord {
                 "session of \(party.words) ended (\(reason)): \(Quantity.traffic(read, written))", at: now)
         default: break
         }
+    }
+
+    /// The machine's own folder, which every path of ours begins with, says nothing in its timeline.
+    private static func name(of file: String) -> Substring {
+        file.split(separator: "/").last ?? file[...]
     }
 
     private func index(of session: UInt64) -> Int? {

@@ -59,3 +59,16 @@ extension BootRecord {
         }
     }
 }
+
+extension Standing {
+    /// In one word, for lists.
+    package var words: String {
+        switch self {
+        case .progressing: "booting"
+        case .running: "running"
+        case .up: "up"
+        case .stalled(let diagnosis): "stopped before \(diagnosis.awaited.title)"
+        case .ended: "ended"
+        }
+    }
+}

@@ -73,10 +73,11 @@ struct ChronicleTests {
     @Test func `sights find their machine by address and by initiator name`() {
         var chronicle = Chronicle()
         let mac = "52:54:00:12:34:50"
-        chronicle.configure([.init(name: "pc1", mac: mac, initiatorName: "iqn.x:pc1")])
+        chronicle.configure([.init(name: "pc1", mac: mac, initiatorName: "iqn.x:pc1", targetName: "iqn.x:t1")])
         chronicle.received(.offer(address: "10.0.0.5", bootFile: nil), mac: mac, at: Narrator.instant(0))
         #expect(chronicle.mac(atAddress: "10.0.0.5") == mac)
         #expect(chronicle.mac(ofInitiator: "iqn.x:pc1") == mac)
+        #expect(chronicle.mac(ofTarget: "iqn.x:t1") == mac)
         #expect(chronicle.story(ofClient: "pc1")?.boots.count == 1)
         chronicle.configure([])
         #expect(chronicle.story(ofClient: "pc1") == nil)
@@ -85,7 +86,7 @@ struct ChronicleTests {
 
     @Test func `unknown machines push each other out, never a configured one`() {
         var chronicle = Chronicle()
-        chronicle.configure([.init(name: "pc1", mac: "m", initiatorName: "i")])
+        chronicle.configure([.init(name: "pc1", mac: "m", initiatorName: "i", targetName: "t")])
         for number in 0...Limits.unknownMachines {
             chronicle.received(.unknownMachine, mac: "\(number)", at: Narrator.instant(Double(number)))
         }

@@ -69,8 +69,8 @@ struct TimelineTests {
                     +0.0s    DHCP discover   by iPXE
                     +0.0s    DHCP offer      acknowledged: 10.77.0.52, boot file http://10.77.0.1:8080/pc1.ipxe
                     +1.0s    iPXE script     method kernel
-                    +2.0s    kernel          /images/lab/vmlinuz, 8.1 MB by HTTP in 0.5 s (16.2 MB/s)
-                    +4.0s    initramfs       /images/lab/initrd.img, 14.0 MB by HTTP in 1.3 s (11.2 MB/s)
+                    +2.0s    kernel          vmlinuz, 8.1 MB by HTTP in 0.5 s (16.2 MB/s)
+                    +4.0s    initramfs       initrd.img, 14.0 MB by HTTP in 1.3 s (11.2 MB/s)
                    +18.0s    kernel login    login by the Linux kernel as iqn.2026-11.org.apus:pc1.initiator
                    +18.0s    kernel read     first read by the Linux kernel
                      now    running, 0 B read, 0 B written, last I/O 2.0 s ago

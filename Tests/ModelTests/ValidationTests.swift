@@ -229,7 +229,8 @@ struct AddressTests {
             PortalAddress(address: try #require(IPAddress(text)), port: port)
         }
         #expect(try portal("0.0.0.0").covers(portal("10.0.0.1")))
-        #expect(try portal("::").covers(portal("0.0.0.0")))
+        #expect(try portal("::").covers(portal("fd00::1")))
+        #expect(try !portal("::").covers(portal("0.0.0.0")))
         #expect(try !portal("0.0.0.0").covers(portal("::1")))
         #expect(try !portal("10.0.0.1").covers(portal("0.0.0.0")))
         #expect(try !portal("0.0.0.0", 3261).covers(portal("10.0.0.1")))

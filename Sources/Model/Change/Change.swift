@@ -35,6 +35,12 @@ package enum ChangeRefusal: Error, Hashable, Sendable, CustomStringConvertible {
     }
 }
 
+extension ChangeRefusal {
+    package var isUnknownName: Bool {
+        if case .noSuchClient = self { true } else { false }
+    }
+}
+
 extension Configuration {
     /// The configuration after `change`; not validated yet.
     package func applying(_ change: Change) throws(ChangeRefusal) -> Configuration {

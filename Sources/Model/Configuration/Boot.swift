@@ -39,6 +39,11 @@ package struct ServiceSettings: Hashable, Sendable {
     package var tftpPort: Int
     package var httpPort: Int
     package var iscsiPort: Int
+    /// Answers IPv6 router solicitations with "no router", which spares iPXE a wait of 13 seconds; for networks without
+    /// IPv6 routers only.
+    package var advertisesNoRouter: Bool?
+    /// The folder of iPXE's programs where it is not that of Debian's package.
+    package var firmwareFolder: String?
     package var remainder: Remainder
 
     package enum DHCP: Hashable, Sendable {
@@ -52,7 +57,8 @@ package struct ServiceSettings: Hashable, Sendable {
 
     package init(
         address: String, interface: String, dhcp: DHCP, tftpPort: Int = 69, httpPort: Int = 8080,
-        iscsiPort: Int = 3260, remainder: Remainder = Remainder()
+        iscsiPort: Int = 3260, advertisesNoRouter: Bool? = nil, firmwareFolder: String? = nil,
+        remainder: Remainder = Remainder()
     ) {
         self.address = address
         self.interface = interface
@@ -60,6 +66,8 @@ package struct ServiceSettings: Hashable, Sendable {
         self.tftpPort = tftpPort
         self.httpPort = httpPort
         self.iscsiPort = iscsiPort
+        self.advertisesNoRouter = advertisesNoRouter
+        self.firmwareFolder = firmwareFolder
         self.remainder = remainder
     }
 
@@ -67,7 +75,9 @@ package struct ServiceSettings: Hashable, Sendable {
         self.init(
             address: reader.required("address"), interface: reader.required("interface"),
             dhcp: Self.readDHCP(&reader), tftpPort: reader.integer("tftp_port") ?? 69,
-            httpPort: reader.integer("http_port") ?? 8080, iscsiPort: reader.integer("iscsi_port") ?? 3260)
+            httpPort: reader.integer("http_port") ?? 8080, iscsiPort: reader.integer("iscsi_port") ?? 3260,
+            advertisesNoRouter: reader.boolean("advertise_no_router"),
+            firmwareFolder: reader.string("firmware_folder"))
         self.remainder = reader.remainder
     }
 
@@ -104,6 +114,8 @@ package struct ServiceSettings: Hashable, Sendable {
             "tftp_port": .integer(self.tftpPort),
             "http_port": .integer(self.httpPort),
             "iscsi_port": .integer(self.iscsiPort),
+            "advertise_no_router": self.advertisesNoRouter.map(JSONValue.boolean),
+            "firmware_folder": self.firmwareFolder.map(JSONValue.string),
         ])
     }
 }

@@ -80,12 +80,10 @@ package struct PortalAddress: Hashable, Sendable, CustomStringConvertible {
     }
 
     /// Whether a socket on this address also accepts what is sent to `other`, so that both cannot be bound.
-    ///
-    /// Linux's `::` accepts IPv4 too.
     package func covers(_ other: PortalAddress) -> Bool {
         guard self.port == other.port else { return false }
         if self.address == other.address { return true }
-        return self.address.isUnspecified && (!self.address.isIPv4 || other.address.isIPv4)
+        return self.address.isUnspecified && self.address.isIPv4 == other.address.isIPv4
     }
 }
 

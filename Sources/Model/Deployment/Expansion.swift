@@ -66,8 +66,16 @@ private struct Expansion {
             initiators: group.isDemoMode ? nil : Set(group.nodeACLs.map(\.nodeWWN)))
         for portal in group.portals {
             if let address = IPAddress(portal.ipAddress) {
-                self.wantedPortals.insert(PortalAddress(address: address, port: UInt16(portal.port)))
+                self.want(PortalAddress(address: address, port: UInt16(portal.port)))
             }
+        }
+    }
+
+    /// LIO's portal on `::` accepts IPv4 as well; here that is a portal of its own.
+    private mutating func want(_ portal: PortalAddress) {
+        self.wantedPortals.insert(portal)
+        if portal.address.isUnspecified, !portal.address.isIPv4, let all = IPAddress("0.0.0.0") {
+            self.wantedPortals.insert(PortalAddress(address: all, port: portal.port))
         }
     }
 

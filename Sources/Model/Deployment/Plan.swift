@@ -11,7 +11,8 @@ package enum Step: Hashable, Sendable {
     /// Adds the target or replaces its definition; its sessions go on.
     case setTarget(ServedTarget)
     case listen(PortalAddress)
-    case startBoot(ServiceSettings)
+    /// Starts them knowing who boots what, so that no machine is met as a stranger.
+    case startBoot(BootDeployment)
     /// Tells the boot services, which run, who boots what.
     case setMachines([String: Machine])
 }
@@ -44,11 +45,11 @@ package enum Plan {
         steps += opening.sorted().compactMap { name in new.backstores[name].map { .openBackstore(name, $0) } }
         steps += (early.filter { withdrawn[$0.name] != nil } + late).map(Step.setTarget)
         steps += new.portals.subtracting(old.portals).sorted().map(Step.listen)
-        if let boot = new.boot {
-            let isNew = old.boot?.services != boot.services
-            if isNew { steps.append(.startBoot(boot.services)) }
-            let told = isNew ? [:] : old.boot?.machines ?? [:]
-            if told != boot.machines { steps.append(.setMachines(boot.machines)) }
+        switch (old.boot, new.boot) {
+        case (let before?, let boot?) where before.services == boot.services:
+            if before.machines != boot.machines { steps.append(.setMachines(boot.machines)) }
+        case (_, let boot?): steps.append(.startBoot(boot))
+        case (_, nil): break
         }
         return steps
     }
@@ -80,7 +81,7 @@ extension Deployment {
         case .openBackstore(let name, let backstore): self.backstores[name] = backstore
         case .setTarget(let target): self.targets[target.name] = target
         case .listen(let portal): self.portals.insert(portal)
-        case .startBoot(let services): self.boot = BootDeployment(services: services, machines: [:])
+        case .startBoot(let boot): self.boot = boot
         case .setMachines(let machines): self.boot?.machines = machines
         }
     }
@@ -106,7 +107,9 @@ extension Step: CustomStringConvertible {
         case .openBackstore(let name, let backstore): "open \(name) (\(backstore.kind.summary))"
         case .setTarget(let target): "serve target \(target.name) with \(Self.count(target.luns.count, "LUN"))"
         case .listen(let portal): "open portal \(portal)"
-        case .startBoot(let services): "start the boot services on \(services.interface), \(services.address)"
+        case .startBoot(let boot):
+            "start the boot services on \(boot.services.interface), \(boot.services.address), "
+                + "for \(Self.count(boot.machines.count, "machine"))"
         case .setMachines(let machines): "answer \(Self.count(machines.count, "machine"))"
         }
     }

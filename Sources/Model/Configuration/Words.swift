@@ -1,0 +1,69 @@
+// SPDX-License-Identifier: Apache-2.0
+// SPDX-FileCopyrightText: the Apus authors
+
+extension ServiceSettings.DHCP {
+    /// `off`, `proxy` or `10.0.0.5-10.0.0.9/24`, as the command line takes it.
+    package var words: String {
+        switch self {
+        case .off: "off"
+        case .proxy: "proxy"
+        case .range(let range): "\(range.first)-\(range.last)/\(range.prefixLength)"
+        }
+    }
+
+    /// Reads what `words` writes; nil when it is none of these.
+    package init?(words: String) {
+        switch words {
+        case "off": self = .off
+        case "proxy": self = .proxy
+        default:
+            let halves = words.split(separator: "-", omittingEmptySubsequences: false)
+            guard halves.count == 2 else { return nil }
+            let end = halves[1].split(separator: "/", omittingEmptySubsequences: false)
+            guard end.count <= 2, let prefix = end.count == 2 ? Int(end[1]) : 24 else { return nil }
+            self = .range(AddressRange(first: String(halves[0]), last: String(end[0]), prefixLength: prefix))
+        }
+    }
+}
+
+extension BootClient.Source {
+    /// `image lab`, `disk /srv/pc1.img`.
+    package var words: String {
+        switch self {
+        case .image(let name): "image \(name)"
+        case .disk(let path): "disk \(path)"
+        }
+    }
+}
+
+extension BootClient.Method {
+    /// `sanboot`, `kernel by http`.
+    package var words: String {
+        switch self {
+        case .sanboot: "sanboot"
+        case .kernel(let transport): "kernel by \(transport.rawValue)"
+        }
+    }
+}
+
+extension BootClient {
+    /// The file that is the machine's disk.
+    package func diskPath(in surroundings: Surroundings) -> String {
+        switch self.source {
+        case .image: surroundings.diskPath(ofClient: self.name)
+        case .disk(let path): path
+        }
+    }
+
+    /// Everything that is known of it, as names and values.
+    package func description(in surroundings: Surroundings) -> [[String]] {
+        var rows = [
+            ["name", self.name], ["mac", MACText.canonical(self.mac) ?? self.mac], ["boots", self.source.words],
+            ["method", self.method.words], ["disk", self.diskPath(in: surroundings)],
+            ["target", self.effectiveTargetName], ["initiator", self.effectiveInitiatorName],
+        ]
+        if let size { rows.append(["size", ByteSize(bytes: UInt64(max(0, size))).description]) }
+        if let kernelArguments { rows.append(["kernel arguments", kernelArguments]) }
+        return rows
+    }
+}
