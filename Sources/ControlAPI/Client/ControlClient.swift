@@ -1,0 +1,160 @@
+// SPDX-License-Identifier: Apache-2.0
+// SPDX-FileCopyrightText: the Apus authors
+
+package import BootStory
+import NIOCore
+import NIOHTTP1
+import NIOPosix
+
+/// Talks to the daemon over its Unix socket. One connection per request: the socket is local and requests are few.
+package struct ControlClient: Sendable {
+    package let socketPath: String
+
+    package init(socketPath: String) {
+        self.socketPath = socketPath
+    }
+
+    package func status() async throws -> StatusReport {
+        try await self.request(.GET, "/v1/status")
+    }
+
+    package func configuration() async throws -> ConfigurationReport {
+        try await self.request(.GET, "/v1/configuration")
+    }
+
+    package func change(_ request: ChangeRequest) async throws -> ChangeReport {
+        try await self.request(.POST, "/v1/changes", body: request)
+    }
+
+    /// Makes the daemon read its configuration file again.
+    package func reload() async throws -> ChangeReport {
+        try await self.request(.POST, "/v1/reload")
+    }
+
+    package func timeline(of client: String) async throws -> TimelineReport {
+        try await self.request(.GET, "/v1/clients/\(Self.escaped(client))/timeline")
+    }
+
+    /// Tells the daemon what was seen of a machine, on its console for instance.
+    package func report(_ milestone: Milestone, of client: String) async throws {
+        let _: TimelineReport = try await self.request(
+            .POST, "/v1/clients/\(Self.escaped(client))/milestones", body: MilestoneReport(milestone: milestone))
+    }
+
+    /// Hands `receive` the machine's timeline now and whenever it changes, until it returns false or the daemon ends.
+    package func follow(
+        timelineOf client: String, _ receive: (TimelineReport) async throws -> Bool
+    ) async throws {
+        let path = "/v1/clients/\(Self.escaped(client))/timeline?follow=true"
+        var lines = LineSplitter()
+        var failure = ByteBuffer()
+        var refusal: HTTPResponseHead?
+        try await self.exchange(.GET, path, body: nil) { part in
+            switch part {
+            case .head(let head):
+                if head.status != .ok { refusal = head }
+            case .body(var bytes):
+                guard refusal == nil else {
+                    failure.writeBuffer(&bytes)
+                    return failure.readableBytes <= Limits.lineBytes
+                }
+                for line in try lines.received(&bytes) {
+                    guard try await receive(JSONText.read(TimelineReport.self, from: line)) else { return false }
+                }
+            case .end: break
+            }
+            return true
+        }
+        if let refusal { throw Self.error(refusal, failure) }
+    }
+
+    private func request<Answer: Decodable & Sendable>(
+        _ method: HTTPMethod, _ path: String, body: (some Encodable)? = Optional<Int>.none
+    ) async throws -> Answer {
+        let text = try body.map { try JSONText.line($0) }
+        var status: HTTPResponseHead?
+        var answer = ByteBuffer()
+        try await self.exchange(method, path, body: text) { part in
+            switch part {
+            case .head(let head): status = head
+            case .body(var bytes): answer.writeBuffer(&bytes)
+            case .end: break
+            }
+            guard answer.readableBytes <= Limits.responseBytes else {
+                throw ControlError(.broken, "the daemon's answer is longer than \(Limits.responseBytes) bytes")
+            }
+            return true
+        }
+        guard let status else {
+            throw ControlError(.broken, "the daemon closed the connection without an answer; its log may say why")
+        }
+        guard (200..<300).contains(status.status.code) else { throw Self.error(status, answer) }
+        return try JSONText.read(Answer.self, from: answer)
+    }
+
+    private static func error(_ head: HTTPResponseHead, _ body: ByteBuffer) -> ControlError {
+        ControlError(status: Int(head.status.code), try? JSONText.read(ErrorReport.self, from: body))
+    }
+
+    /// Sends one request and hands `receive` the parts of its answer until it returns false.
+    private func exchange(
+        _ method: HTTPMethod, _ path: String, body: ByteBuffer?,
+        _ receive: (HTTPClientResponsePart) async throws -> Bool
+    ) async throws {
+        let connection = try await self.connect()
+        do {
+            try await connection.executeThenClose { inbound, outbound in
+                var head = HTTPRequestHead(version: .http1_1, method: method, uri: path)
+                head.headers.add(name: "Host", value: "apus")
+                head.headers.add(name: "Connection", value: "close")
+                head.headers.add(name: "Content-Length", value: String(body?.readableBytes ?? 0))
+                if body != nil { head.headers.add(name: "Content-Type", value: "application/json") }
+                try await outbound.write(.head(head))
+                if let body { try await outbound.write(.body(.byteBuffer(body))) }
+                try await outbound.write(.end(nil))
+                for try await part in inbound {
+                    guard try await receive(part) else { return }
+                    if case .end = part { return }
+                }
+            }
+        } catch let error as IOError {
+            throw ControlError(.broken, "the connection to the daemon broke: \(error)")
+        } catch let error as ChannelError {
+            throw ControlError(.broken, "the connection to the daemon broke: \(error)")
+        }
+    }
+
+    private func connect() async throws -> NIOAsyncChannel<HTTPClientResponsePart, HTTPClientRequestPart> {
+        do {
+            return try await ClientBootstrap(group: MultiThreadedEventLoopGroup.singleton)
+                .connect(unixDomainSocketPath: self.socketPath) { channel in
+                    channel.eventLoop.makeCompletedFuture {
+                        try channel.pipeline.syncOperations.addHTTPClientHandlers()
+                        return try NIOAsyncChannel(wrappingChannelSynchronously: channel)
+                    }
+                }
+        } catch let error as IOError where [1, 13].contains(error.errnoCode) {
+            throw ControlError(
+                .noPermission,
+                "\(self.socketPath): not permitted; use sudo, or become a member of the group that the socket belongs to"
+            )
+        } catch let error as IOError where [2, 111].contains(error.errnoCode) {
+            throw ControlError(
+                .notRunning, "no daemon answers at \(self.socketPath); start it (apus serve), or name its --socket")
+        } catch {
+            throw ControlError(.broken, "\(self.socketPath) cannot be used: \(error)")
+        }
+    }
+
+    /// A client's name as part of a path (RFC 3986 §2.3): whatever the user typed, it stays one segment.
+    private static func escaped(_ name: String) -> String {
+        let hex = Array("0123456789ABCDEF".utf8)
+        let bytes = name.utf8.flatMap { byte -> [UInt8] in
+            switch byte {
+            case 0x30...0x39, 0x41...0x5a, 0x61...0x7a, 0x2d, 0x2e, 0x5f, 0x7e: [byte]
+            default: [0x25, hex[Int(byte >> 4)], hex[Int(byte & 15)]]
+            }
+        }
+        return String(decoding: bytes, as: UTF8.self)
+    }
+}

@@ -1,0 +1,58 @@
+// SPDX-License-Identifier: Apache-2.0
+// SPDX-FileCopyrightText: the Apus authors
+
+package import Model
+
+/// `GET /v1/configuration`.
+package struct ConfigurationReport: Codable, Sendable, Hashable {
+    /// Grows by one with every change; a change can ask to be made to this one only.
+    package var generation: Int
+    package var configuration: JSONValue
+
+    package init(generation: Int, configuration: JSONValue) {
+        self.generation = generation
+        self.configuration = configuration
+    }
+}
+
+/// `POST /v1/changes`.
+package struct ChangeRequest: Codable, Sendable, Hashable {
+    /// `Change.json`.
+    package var change: JSONValue
+    /// Refuses the change when the configuration is at another generation by then.
+    package var expecting: Int?
+    /// Says what would be done and does nothing.
+    package var dryRun: Bool?
+
+    package init(_ change: Change, expecting: Int? = nil, dryRun: Bool = false) {
+        self.change = change.json
+        self.expecting = expecting
+        self.dryRun = dryRun ? true : nil
+    }
+}
+
+/// What came of a change.
+package struct ChangeReport: Codable, Sendable, Hashable {
+    package var generation: Int
+    /// What was done (or would be), in words.
+    package var steps: [String]
+    /// What the changed configuration still has problems with.
+    package var problems: [Problem]
+
+    package init(generation: Int, steps: [String], problems: [Problem]) {
+        self.generation = generation
+        self.steps = steps
+        self.problems = problems
+    }
+}
+
+/// The body of every answer that is not 2xx.
+package struct ErrorReport: Codable, Sendable, Hashable {
+    package var error: String
+    package var problems: [Problem]
+
+    package init(error: String, problems: [Problem] = []) {
+        self.error = error
+        self.problems = problems
+    }
+}

@@ -1,0 +1,153 @@
+// SPDX-License-Identifier: Apache-2.0
+// SPDX-FileCopyrightText: the Apus authors
+
+package import BootStory
+package import Model
+
+/// `GET /v1/status`: what the daemon serves, and to whom.
+package struct StatusReport: Codable, Sendable, Hashable {
+    package var version: String
+    package var processID: Int
+    package var started: Instant
+    package var now: Instant
+    package var configurationPath: String
+    package var generation: Int
+    package var portals: [String]
+    package var boot: BootStatus?
+    package var targets: [TargetStatus]
+    package var sessions: [SessionStatus]
+    package var machines: [MachineStatus]
+    /// What is configured and does not run, with its reason and remedy.
+    package var problems: [Problem]
+
+    package init(
+        version: String, processID: Int, started: Instant, now: Instant, configurationPath: String, generation: Int,
+        portals: [String], boot: BootStatus?, targets: [TargetStatus], sessions: [SessionStatus],
+        machines: [MachineStatus], problems: [Problem]
+    ) {
+        self.version = version
+        self.processID = processID
+        self.started = started
+        self.now = now
+        self.configurationPath = configurationPath
+        self.generation = generation
+        self.portals = portals
+        self.boot = boot
+        self.targets = targets
+        self.sessions = sessions
+        self.machines = machines
+        self.problems = problems
+    }
+}
+
+/// The boot services as they run.
+package struct BootStatus: Codable, Sendable, Hashable {
+    package var interface: String
+    package var address: String
+    /// `off`, `proxy` or the range.
+    package var dhcp: String
+    package var tftpPort: Int
+    package var httpPort: Int
+
+    package init(interface: String, address: String, dhcp: String, tftpPort: Int, httpPort: Int) {
+        self.interface = interface
+        self.address = address
+        self.dhcp = dhcp
+        self.tftpPort = tftpPort
+        self.httpPort = httpPort
+    }
+}
+
+package struct TargetStatus: Codable, Sendable, Hashable {
+    package var name: String
+    package var luns: [LUNStatus]
+    /// Nil where everybody may log in.
+    package var initiators: [String]?
+
+    package init(name: String, luns: [LUNStatus], initiators: [String]?) {
+        self.name = name
+        self.luns = luns
+        self.initiators = initiators
+    }
+}
+
+package struct LUNStatus: Codable, Sendable, Hashable {
+    package var lun: Int
+    package var backstore: String
+    /// Where the blocks are.
+    package var medium: String
+    package var bytes: UInt64
+    package var isReadOnly: Bool
+
+    package init(lun: Int, backstore: String, medium: String, bytes: UInt64, isReadOnly: Bool) {
+        self.lun = lun
+        self.backstore = backstore
+        self.medium = medium
+        self.bytes = bytes
+        self.isReadOnly = isReadOnly
+    }
+}
+
+/// A session and its counters.
+package struct SessionStatus: Codable, Sendable, Hashable {
+    package var id: UInt64
+    package var initiator: String
+    package var alias: String?
+    package var isid: String
+    package var target: String
+    package var isDiscovery: Bool
+    package var remoteAddress: String
+    /// The operational keys in force.
+    package var parameters: [String: String]
+    package var commands: UInt64
+    package var bytesRead: UInt64
+    package var bytesWritten: UInt64
+    package var idleSeconds: Double?
+
+    package init(
+        id: UInt64, initiator: String, alias: String?, isid: String, target: String, isDiscovery: Bool,
+        remoteAddress: String, parameters: [String: String], commands: UInt64, bytesRead: UInt64,
+        bytesWritten: UInt64, idleSeconds: Double?
+    ) {
+        self.id = id
+        self.initiator = initiator
+        self.alias = alias
+        self.isid = isid
+        self.target = target
+        self.isDiscovery = isDiscovery
+        self.remoteAddress = remoteAddress
+        self.parameters = parameters
+        self.commands = commands
+        self.bytesRead = bytesRead
+        self.bytesWritten = bytesWritten
+        self.idleSeconds = idleSeconds
+    }
+}
+
+/// A configured machine, and where its last boot stands.
+package struct MachineStatus: Codable, Sendable, Hashable {
+    package var client: String
+    package var mac: String
+    /// `image lab` or `disk /srv/pc1.img`.
+    package var source: String
+    package var method: String
+    package var initiatorName: String
+    package var targetName: String
+    /// Nil when it has not been seen since the daemon started.
+    package var standing: String?
+    package var lastSeen: Instant?
+
+    package init(
+        client: String, mac: String, source: String, method: String, initiatorName: String, targetName: String,
+        standing: String?, lastSeen: Instant?
+    ) {
+        self.client = client
+        self.mac = mac
+        self.source = source
+        self.method = method
+        self.initiatorName = initiatorName
+        self.targetName = targetName
+        self.standing = standing
+        self.lastSeen = lastSeen
+    }
+}
