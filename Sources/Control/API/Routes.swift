@@ -1,0 +1,74 @@
+// SPDX-License-Identifier: Apache-2.0
+// SPDX-FileCopyrightText: the Apus authors
+
+import BootStory
+import ControlAPI
+import Hummingbird
+import Model
+import NIOCore
+import ServiceLifecycle
+
+/// The daemon's HTTP API.
+enum Routes {
+    static func router(_ daemon: Daemon) -> Router<BasicRequestContext> {
+        let router = Router(context: BasicRequestContext.self)
+        router.add(middleware: ErrorAnswers())
+        let api = router.group("v1")
+        api.get("status") { _, _ in try Self.answer(await daemon.status()) }
+        api.get("configuration") { _, _ in try Self.answer(await daemon.configurationReport()) }
+        api.post("changes") { request, _ in
+            let change = try await Self.body(ChangeRequest.self, of: request)
+            return try Self.answer(
+                await daemon.change(
+                    Self.change(change.change), expecting: change.expecting, dryRun: change.dryRun ?? false))
+        }
+        api.post("reload") { _, _ in try Self.answer(await daemon.reload()) }
+        api.get("clients/:name/timeline") { request, context in
+            let name = try context.parameters.require("name")
+            guard request.uri.queryParameters["follow"] == "true" else {
+                return try Self.answer(await daemon.timeline(of: name))
+            }
+            let updates = try await daemon.follow(name)
+            return Response(
+                status: .ok, headers: [.contentType: "application/x-ndjson"],
+                body: ResponseBody { writer in
+                    for await update in updates.cancelOnGracefulShutdown() {
+                        var line = try JSONText.line(update)
+                        line.writeString("\n")
+                        try await writer.write(line)
+                    }
+                    try await writer.finish(nil)
+                })
+        }
+        api.post("clients/:name/milestones") { request, context in
+            let name = try context.parameters.require("name")
+            let report = try await Self.body(MilestoneReport.self, of: request)
+            return try Self.answer(await daemon.report(report.milestone, of: name))
+        }
+        return router
+    }
+
+    private static func answer(_ value: some Encodable & Sendable) throws -> Response {
+        try Self.answer(value, status: .ok)
+    }
+
+    static func answer(_ value: some Encodable & Sendable, status: HTTPResponse.Status) throws -> Response {
+        var text = try JSONText.line(value)
+        text.writeString("\n")
+        return Response(
+            status: status, headers: [.contentType: "application/json"], body: ResponseBody(byteBuffer: text))
+    }
+
+    private static func change(_ json: JSONValue) throws(ChangeFailure) -> Change {
+        do throws(ChangeRefusal) {
+            return try Change.read(json)
+        } catch {
+            throw .refused(error)
+        }
+    }
+
+    private static func body<Value: Decodable>(_ type: Value.Type, of request: Request) async throws -> Value {
+        let text = try await request.body.collect(upTo: ControlAPI.Limits.requestBytes)
+        return try JSONText.read(type, from: text)
+    }
+}

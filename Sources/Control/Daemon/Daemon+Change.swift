@@ -1,0 +1,126 @@
+// SPDX-License-Identifier: Apache-2.0
+// SPDX-FileCopyrightText: the Apus authors
+
+package import ControlAPI
+import Logging
+package import Model
+
+/// Why a change was not made.
+package enum ChangeFailure: Error, Sendable, CustomStringConvertible {
+    case refused(ChangeRefusal)
+    /// The changed configuration has problems that the present one has not.
+    case invalid([Problem])
+    /// It was tried and something did not run; what ran before runs again.
+    case notApplied([Problem])
+    case otherGeneration(Int)
+    /// The file on disk is not the one that the daemon read or wrote.
+    case editedByHand(String)
+
+    package var description: String {
+        switch self {
+        case .refused(let refusal): refusal.description
+        case .invalid(let problems), .notApplied(let problems):
+            problems.map { $0.path.isEmpty ? "\($0.cause); \($0.remedy)" : $0.description }.joined(separator: "\n")
+        case .otherGeneration(let generation):
+            "somebody changed the configuration meanwhile (it is at version \(generation)); look at it and try again"
+        case .editedByHand(let path):
+            "\(path) was edited while the daemon ran; take that over first: apus config reload"
+        }
+    }
+
+    package var problems: [Problem] {
+        switch self {
+        case .refused(.unreadable(let problems)), .invalid(let problems), .notApplied(let problems): problems
+        case .refused, .otherGeneration, .editedByHand: []
+        }
+    }
+}
+
+extension Daemon {
+    /// Makes a change, or says why not and leaves everything as it was.
+    package func change(_ change: Change, expecting: Int? = nil, dryRun: Bool = false) async throws -> ChangeReport {
+        try await self.inTurn { try await $0.make(change, expecting: expecting, dryRun: dryRun) }
+    }
+
+    /// Reads the file again and serves what it says; a bad one changes nothing.
+    package func reload() async throws -> ChangeReport {
+        let file = self.file
+        return try await self.inTurn { daemon in
+            let mark = await Self.blocking { file.mark() }
+            let (configuration, problems) = try await Self.blocking { try file.load() }
+            let errors = problems.filter { $0.severity == .error }
+            guard errors.isEmpty else { throw ChangeFailure.invalid(errors) }
+            let report = try await daemon.make(.replace(configuration), saving: false)
+            daemon.mark = mark
+            return report
+        }
+    }
+
+    private func make(
+        _ change: Change, expecting: Int? = nil, dryRun: Bool = false, saving: Bool = true
+    ) async throws -> ChangeReport {
+        if let expecting, expecting != self.generation { throw ChangeFailure.otherGeneration(self.generation) }
+        let changed = try self.changed(by: change)
+        let surroundings = await self.surroundings()
+        let (before, oldProblems) = self.configuration.expanded(in: surroundings)
+        let (desired, newProblems) = changed.expanded(in: surroundings)
+        // A fault that was there already does not forbid to change something else.
+        let known = Set(oldProblems.map(\.cause))
+        let added = newProblems.filter { $0.severity == .error && !known.contains($0.cause) }
+        guard added.isEmpty else { throw ChangeFailure.invalid(added) }
+        let steps = Plan.diff(self.running, desired)
+        let words = steps.map(\.description)
+        guard !dryRun else { return ChangeReport(generation: self.generation, steps: words, problems: newProblems) }
+        do {
+            let faults = await self.carryOut(steps)
+            let earlier = Set(self.problems.map(\.cause))
+            let fresh = faults.filter { !earlier.contains($0.cause) }
+            guard fresh.isEmpty else { throw ChangeFailure.notApplied(fresh) }
+            if changed != self.configuration {
+                if saving { try await self.save(changed) }
+                self.configuration = changed
+                self.generation += 1
+            }
+            self.problems = newProblems + faults
+            self.configureChronicle()
+            return ChangeReport(generation: self.generation, steps: words, problems: self.problems)
+        } catch {
+            let faults = await self.carryOut(Plan.diff(self.running, before))
+            self.problems = oldProblems + faults
+            throw error
+        }
+    }
+
+    private func changed(by change: Change) throws(ChangeFailure) -> Configuration {
+        do throws(ChangeRefusal) {
+            return try self.configuration.applying(change)
+        } catch {
+            throw .refused(error)
+        }
+    }
+
+    private func save(_ configuration: Configuration) async throws {
+        let (file, mark) = (self.file, self.mark)
+        self.mark = try await Self.blocking {
+            guard file.mark() == mark else { throw ChangeFailure.editedByHand(file.path) }
+            try file.save(configuration)
+            return file.mark()
+        }
+    }
+
+    /// Serves the configuration as far as it can be served.
+    func deploy(unreadable: [Problem]) async {
+        let (desired, problems) = self.configuration.expanded(in: await self.surroundings())
+        let faults = await self.carryOut(Plan.diff(self.running, desired))
+        self.problems = unreadable + problems + faults
+        self.configureChronicle()
+        for problem in self.problems {
+            self.logger.log(level: problem.severity == .error ? .error : .warning, "\(problem)")
+        }
+    }
+
+    private func surroundings() async -> Surroundings {
+        let folder = ImageFolder(stateFolder: self.options.stateFolder)
+        return await Self.blocking { folder.surroundings() }
+    }
+}

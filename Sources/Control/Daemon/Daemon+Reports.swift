@@ -1,0 +1,68 @@
+// SPDX-License-Identifier: Apache-2.0
+// SPDX-FileCopyrightText: the Apus authors
+
+import Block
+import BootStory
+package import ControlAPI
+import Glibc
+import ISCSIServer
+import Model
+
+extension Daemon {
+    package func configurationReport() -> ConfigurationReport {
+        ConfigurationReport(generation: self.generation, configuration: self.configuration.json)
+    }
+
+    package func status() async -> StatusReport {
+        let sessions = await self.seams.targets.sessions()
+        let now = Instant.now()
+        return StatusReport(
+            version: self.options.version, processID: Int(getpid()), started: self.started, now: now,
+            configurationPath: self.options.configurationPath, generation: self.generation,
+            portals: self.running.portals.sorted().map(\.description), boot: self.running.boot.map(BootStatus.init),
+            targets: self.running.targets.values.sorted { $0.name < $1.name }.map(self.status),
+            sessions: sessions.map(SessionStatus.init).sorted { $0.id < $1.id },
+            machines: self.configuration.boot.clients.map { self.status(of: $0, at: now) }, problems: self.problems)
+    }
+
+    private func status(of target: ServedTarget) -> TargetStatus {
+        TargetStatus(
+            name: target.name,
+            luns: target.luns.sorted { $0.key < $1.key }.compactMap { lun, name in
+                guard let backstore = self.running.backstores[name], let unit = self.units[name] else { return nil }
+                let geometry = unit.store.info.geometry
+                return LUNStatus(
+                    lun: Int(lun), backstore: name, medium: backstore.kind.summary,
+                    bytes: geometry.blockCount * UInt64(geometry.blockSize),
+                    isReadOnly: unit.store.info.capabilities.contains(.readOnly))
+            },
+            initiators: target.initiators?.sorted())
+    }
+
+    private func status(of client: BootClient, at now: Instant) -> MachineStatus {
+        let boot = self.chronicle.story(ofClient: client.name)?.boots.last
+        return MachineStatus(
+            client: client.name, mac: MACText.canonical(client.mac) ?? client.mac, source: client.source.words,
+            method: client.method.words, initiatorName: client.effectiveInitiatorName,
+            targetName: client.effectiveTargetName, standing: boot?.standing(at: now).words,
+            lastSeen: boot?.lastActivity)
+    }
+}
+
+extension BootStatus {
+    init(_ boot: BootDeployment) {
+        self.init(
+            interface: boot.services.interface, address: boot.services.address, dhcp: boot.services.dhcp.words,
+            tftpPort: boot.services.tftpPort, httpPort: boot.services.httpPort)
+    }
+}
+
+extension SessionStatus {
+    init(_ session: SessionSnapshot) {
+        self.init(
+            id: session.id, initiator: session.initiatorName, alias: session.initiatorAlias, isid: session.isid,
+            target: session.targetName, isDiscovery: session.isDiscovery, remoteAddress: session.remoteAddress,
+            parameters: session.parameters, commands: session.commands, bytesRead: session.bytesRead,
+            bytesWritten: session.bytesWritten, idleSeconds: session.idleNanoseconds.map { Double($0) / 1e9 })
+    }
+}

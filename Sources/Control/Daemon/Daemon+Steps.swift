@@ -1,0 +1,121 @@
+// SPDX-License-Identifier: Apache-2.0
+// SPDX-FileCopyrightText: the Apus authors
+
+import Block
+import BootServer
+import ISCSIServer
+import Logging
+import Model
+import NIOCore
+import SCSI
+
+extension Daemon {
+    /// Does the steps in order and returns what did not work. A step that fails does not keep the others from being
+    /// done: what needs it is left out.
+    func carryOut(_ steps: [Step]) async -> [Problem] {
+        var faults: [Problem] = []
+        for step in steps {
+            let achievable = self.achievable(step)
+            do {
+                try await self.perform(achievable)
+                self.running.apply(achievable)
+                self.logger.debug("\(achievable)")
+            } catch {
+                let fault = Self.fault(of: step, error)
+                self.logger.error("\(fault)")
+                faults.append(fault)
+            }
+        }
+        return faults
+    }
+
+    /// A target without the LUNs whose stores could not be opened.
+    private func achievable(_ step: Step) -> Step {
+        guard case .setTarget(var target) = step else { return step }
+        target.luns = target.luns.filter { self.units[$0.value] != nil }
+        return .setTarget(target)
+    }
+
+    private func perform(_ step: Step) async throws {
+        switch step {
+        case .stopBoot:
+            await self.seams.boot.stop()
+        case .stopListening(let portal):
+            await self.seams.targets.stopListening(Portal(portal))
+        case .removeTarget(let name):
+            await self.seams.targets.removeTarget(name)
+        case .closeBackstore(let name):
+            await self.close(name)
+        case .openBackstore(let name, let backstore):
+            let store = try await self.seams.stores.open(backstore)
+            self.units[name] = ServedUnit(
+                identity: LogicalUnitIdentity(product: backstore.product, serial: backstore.serial), store: store)
+        case .setTarget(let target):
+            await self.seams.targets.setTarget(
+                TargetDefinition(
+                    name: target.name, portalGroupTag: target.portalGroupTag,
+                    units: target.luns.compactMapValues { self.units[$0] },
+                    access: target.initiators.map { .initiators($0) } ?? .anyone))
+        case .listen(let portal):
+            try await self.seams.targets.listen(Portal(portal))
+        case .startBoot(let boot):
+            self.machines.set(boot)
+            let inbox = self.eventInbox
+            try await self.seams.boot.start(BootServices(boot.services), directory: self.machines) {
+                inbox.yield(Event(at: .now(), kind: .boot($0)))
+            }
+        case .setMachines(let machines):
+            guard var boot = self.running.boot else { return }
+            boot.machines = machines
+            self.machines.set(boot)
+        }
+    }
+
+    /// Closes a store. It is gone afterwards even if its last flush failed, which the log then tells.
+    private func close(_ name: String) async {
+        guard let unit = self.units.removeValue(forKey: name) else { return }
+        do {
+            try await Self.blocking { try unit.store.close() }
+        } catch {
+            self.logger.critical(
+                "\(name): closing failed, so what was written last may be lost: \(error); check the disk it is on")
+        }
+    }
+
+    private static func fault(of step: Step, _ error: any Error) -> Problem {
+        switch step {
+        case .openBackstore(let name, _):
+            return .error(name, "\(error)", "it is left out until the next change or reload")
+        case .listen(let portal):
+            return .error("portal \(portal)", Self.words(error), Self.remedy(error, for: portal))
+        case .startBoot, .stopBoot, .setMachines:
+            return .error("boot.services", "\(error)", "they are off until the next change or reload")
+        case .stopListening, .removeTarget, .closeBackstore, .setTarget:
+            return .error("\(step)", "\(error)", "the log may tell more")
+        }
+    }
+
+    private static func words(_ error: any Error) -> String {
+        switch (error as? IOError)?.errnoCode {
+        case 98: "another program listens there"
+        case 99: "no interface of this host has that address"
+        case 13: "not permitted to this user"
+        default: "\(error)"
+        }
+    }
+
+    private static func remedy(_ error: any Error, for portal: PortalAddress) -> String {
+        switch (error as? IOError)?.errnoCode {
+        case 98: "stop it (ss -ltnp 'sport = :\(portal.port)' names it) or use another port"
+        case 99: "use one that `ip address` shows, or 0.0.0.0 for all"
+        case 13: "use a port above 1023, or run the daemon with CAP_NET_BIND_SERVICE"
+        default: "it is left out until the next change or reload"
+        }
+    }
+}
+
+extension Portal {
+    init(_ portal: PortalAddress) {
+        self.init(host: portal.address.description, port: Int(portal.port))
+    }
+}

@@ -1,0 +1,166 @@
+// SPDX-License-Identifier: Apache-2.0
+// SPDX-FileCopyrightText: the Apus authors
+
+import BootProtocols
+package import BootStory
+package import ControlAPI
+import ISCSIServer
+import Logging
+package import Model
+
+/// Somebody who watches a machine.
+struct Follower {
+    var mac: String
+    var lines: AsyncStream<TimelineReport>.Continuation
+    /// What the last line said of where the boot stands.
+    var standing: String?
+}
+
+/// Why nobody can watch or be told of a machine.
+package enum StoryFailure: Error, Sendable, CustomStringConvertible {
+    case noSuchClient(ChangeRefusal)
+    case tooManyFollowers
+
+    var isUnknownName: Bool {
+        if case .noSuchClient = self { true } else { false }
+    }
+
+    package var description: String {
+        switch self {
+        case .noSuchClient(let refusal): refusal.description
+        case .tooManyFollowers:
+            "\(Limits.followers) others watch timelines already; end one of them (^C) and try again"
+        }
+    }
+}
+
+extension Daemon {
+    func configureChronicle() {
+        self.chronicle.configure(
+            self.configuration.boot.clients.compactMap { client in
+                guard let mac = MACText.canonical(client.mac) else { return nil }
+                return .init(
+                    name: client.name, mac: mac, initiatorName: client.effectiveInitiatorName,
+                    targetName: client.effectiveTargetName)
+            })
+    }
+
+    func received(_ event: Event) {
+        switch event.kind {
+        case .boot(let boot):
+            let (mac, remote, sight) = boot.sight
+            let known = mac?.description ?? remote.flatMap { self.chronicle.mac(atAddress: Self.host($0)) }
+            guard let known else { return }
+            if case .unknownMachine = sight { self.noteStranger(known, at: event.at) }
+            self.tell(known, sight, at: event.at)
+        case .session(let session):
+            self.log(session)
+            let (initiator, target, remote, sight) = session.sight
+            let mac =
+                self.chronicle.mac(ofInitiator: initiator) ?? self.chronicle.mac(atAddress: Self.host(remote))
+                ?? self.chronicle.mac(ofTarget: target)
+            guard let mac else { return }
+            self.tell(mac, sight, at: event.at)
+        }
+    }
+
+    /// Looks at what the sessions have moved since the last look.
+    func countProgress() async {
+        let now = Instant.now()
+        defer { self.noteSilence(at: now) }
+        guard !self.running.targets.isEmpty else { return }
+        for session in await self.seams.targets.sessions() where !session.isDiscovery {
+            guard let mac = self.chronicle.mac(ofInitiator: session.initiatorName) else { continue }
+            self.tell(
+                mac,
+                .progress(
+                    session: session.id, bytesRead: session.bytesRead, bytesWritten: session.bytesWritten,
+                    idleSeconds: session.idleNanoseconds.map { Double($0) / 1e9 }),
+                at: now)
+        }
+    }
+
+    package func timeline(of client: String) throws(StoryFailure) -> TimelineReport {
+        guard let story = self.chronicle.story(ofClient: client) else {
+            let known = self.configuration.boot.clients.map(\.name).sorted()
+            throw .noSuchClient(.noSuchClient(client, known: known))
+        }
+        return TimelineReport(now: .now(), story: story)
+    }
+
+    /// The timeline now and whenever it changes; a watcher too slow to keep up gets the newest state.
+    package func follow(_ client: String) throws(StoryFailure) -> AsyncStream<TimelineReport> {
+        let report = try self.timeline(of: client)
+        guard self.followers.count < Limits.followers else { throw .tooManyFollowers }
+        let (stream, lines) = AsyncStream.makeStream(of: TimelineReport.self, bufferingPolicy: .bufferingNewest(1))
+        let id = self.nextFollower
+        self.nextFollower += 1
+        self.followers[id] = Follower(mac: report.story.mac, lines: lines)
+        lines.onTermination = { [weak self] _ in
+            Task { await self?.removeFollower(id) }
+        }
+        lines.yield(report)
+        return stream
+    }
+
+    package func report(_ milestone: Milestone, of client: String) throws(StoryFailure) -> TimelineReport {
+        let mac = try self.timeline(of: client).story.mac
+        self.tell(mac, .reported(milestone), at: .now())
+        return try self.timeline(of: client)
+    }
+
+    private func removeFollower(_ id: Int) {
+        self.followers[id] = nil
+    }
+
+    private func tell(_ mac: String, _ sight: Sight, at now: Instant) {
+        self.chronicle.received(sight, mac: mac, at: now)
+        if let story = self.chronicle.machines[mac] { self.tellFollowers(of: story, at: now) }
+    }
+
+    private func tellFollowers(of story: MachineStory, at now: Instant) {
+        let standing = story.boots.last?.standing(at: now).words
+        for (id, follower) in self.followers where follower.mac == story.mac {
+            self.followers[id]?.standing = standing
+            follower.lines.yield(TimelineReport(now: now, story: story))
+        }
+    }
+
+    /// Tells those who watch a machine that has fallen silent: a boot that stops sends nothing.
+    private func noteSilence(at now: Instant) {
+        for follower in self.followers.values {
+            guard let story = self.chronicle.machines[follower.mac], let boot = story.boots.last,
+                boot.standing(at: now).words != follower.standing
+            else { continue }
+            self.tellFollowers(of: story, at: now)
+        }
+    }
+
+    private func noteStranger(_ mac: String, at now: Instant) {
+        guard self.unknownMachines.shouldLog(mac, at: now) else { return }
+        self.logger.notice(
+            "machine \(mac) asks to boot and is not configured; add it: apus client add NAME --mac \(mac) --image IMAGE"
+        )
+    }
+
+    private func log(_ event: SessionEvent) {
+        switch event {
+        case .loggedIn(let session):
+            self.logger.info("\(session.initiatorName) at \(session.remoteAddress) logged in to \(session.targetName)")
+        case .loginRefused(let initiator, let target, let remote, let reason):
+            self.logger.notice("login of \(initiator) at \(remote) to \(target) refused: \(reason)")
+        case .firstRead:
+            break
+        case .loggedOut(let session, let reason):
+            let traffic = Quantity.traffic(session.bytesRead, session.bytesWritten)
+            self.logger.info("\(session.initiatorName) at \(session.remoteAddress) is gone (\(reason)): \(traffic)")
+        }
+    }
+
+    /// The address of `10.0.0.5:38675` or `[fd00::5]:38675`.
+    private static func host(_ remote: String) -> String {
+        guard let colon = remote.lastIndex(of: ":") else { return remote }
+        let host = remote[..<colon]
+        return host.first == "[" ? String(host.dropFirst().dropLast()) : String(host)
+    }
+}

@@ -1,0 +1,70 @@
+// SPDX-License-Identifier: Apache-2.0
+// SPDX-FileCopyrightText: the Apus authors
+
+import CLinux
+import Glibc
+import SystemPackage
+
+/// A machine's own disk: a copy of its image, made when it is first needed.
+enum ClientDisk {
+    /// Makes `path` a copy of `original`, sharing its blocks where the file system can, and keeping its holes.
+    ///
+    /// The copy appears under its name only when it is whole. Blocks while the file system does.
+    static func make(_ path: String, copyOf original: String, size: Int?) throws(FileProblem) {
+        do {
+            try SystemFiles.makeFolder(SystemFiles.folder(of: path), mode: 0o750)
+            let source = try FileDescriptor.open(FilePath(original), .readOnly, options: .closeOnExec)
+            try source.closeAfter {
+                let temporary = path + ".new"
+                let copy = try FileDescriptor.open(
+                    FilePath(temporary), .writeOnly, options: [.create, .truncate, .closeOnExec],
+                    permissions: [.ownerReadWrite, .groupRead])
+                do {
+                    try copy.closeAfter {
+                        try Self.copy(source, to: copy, size: size)
+                        try SystemFiles.sync(copy)
+                    }
+                    try SystemFiles.rename(temporary, to: path)
+                } catch {
+                    try? SystemFiles.remove(temporary)
+                    throw error
+                }
+            }
+            try SystemFiles.syncFolder(SystemFiles.folder(of: path))
+        } catch {
+            throw FileProblem("make \(path) as a copy of \(original)", error)
+        }
+    }
+
+    private static func copy(_ source: FileDescriptor, to copy: FileDescriptor, size: Int?) throws {
+        let length = try source.seek(offset: 0, from: .end)
+        if clinux_clone(copy.rawValue, source.rawValue) != 0 {
+            try copy.resize(to: length)
+            try Self.copyData(source, to: copy, length: off_t(length))
+        }
+        if let size, Int64(size) > length { try copy.resize(to: Int64(size)) }
+    }
+
+    /// Copies what is not a hole.
+    private static func copyData(_ source: FileDescriptor, to copy: FileDescriptor, length: off_t) throws {
+        var offset: off_t = 0
+        while offset < length {
+            let start = clinux_next_data(source.rawValue, offset)
+            if start == -off_t(ENXIO) { return }
+            let end = try Self.checked(clinux_next_hole(source.rawValue, try Self.checked(start)))
+            offset = start
+            while offset < end {
+                let count = min(end - offset, off_t(Limits.copyBytes))
+                let copied = try Self.checked(
+                    off_t(clinux_copy_range(source.rawValue, offset, copy.rawValue, offset, Int(count))))
+                guard copied > 0 else { throw Errno.ioError }
+                offset += copied
+            }
+        }
+    }
+
+    private static func checked(_ result: off_t) throws -> off_t {
+        guard result >= 0 else { throw Errno(rawValue: CInt(-result)) }
+        return result
+    }
+}

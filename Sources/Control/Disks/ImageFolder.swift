@@ -1,0 +1,29 @@
+// SPDX-License-Identifier: Apache-2.0
+// SPDX-FileCopyrightText: the Apus authors
+
+import ControlAPI
+package import Model
+
+/// The images that the image builder has made: `<state>/images/<name>/`.
+package struct ImageFolder: Sendable {
+    package let stateFolder: String
+
+    package init(stateFolder: String) {
+        self.stateFolder = stateFolder
+    }
+
+    /// The images that are whole: those whose manifest can be read.
+    package func surroundings() -> Surroundings {
+        var surroundings = Surroundings(stateFolder: self.stateFolder)
+        let images = self.stateFolder + "/images"
+        for name in SystemFiles.names(in: images) {
+            let folder = "\(images)/\(name)"
+            guard let text = try? SystemFiles.read("\(folder)/\(ImageLayout.manifest)"),
+                let manifest = try? JSONText.read(ImageManifest.self, from: text),
+                manifest.format <= ImageManifest.currentFormat
+            else { continue }
+            surroundings.images[name] = BootableImage(folder: folder, manifest: manifest)
+        }
+        return surroundings
+    }
+}

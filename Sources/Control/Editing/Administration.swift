@@ -1,0 +1,110 @@
+// SPDX-License-Identifier: Apache-2.0
+// SPDX-FileCopyrightText: the Apus authors
+
+package import ControlAPI
+package import Model
+
+/// Changes the configuration wherever it is owned: through the daemon if one runs, else in the file under its lock.
+package struct Administration: Sendable {
+    package let client: ControlClient
+    private let file: ConfigurationFile
+    private let images: ImageFolder
+
+    package init(socketPath: String, configurationPath: String, stateFolder: String) {
+        self.client = ControlClient(socketPath: socketPath)
+        self.file = ConfigurationFile(path: configurationPath)
+        self.images = ImageFolder(stateFolder: stateFolder)
+    }
+
+    /// Who made a change, and what came of it.
+    package enum Outcome: Sendable {
+        case applied(ChangeReport)
+        /// No daemon runs; it takes effect when one starts.
+        case written(ChangeReport)
+    }
+
+    /// The machines, by name.
+    package func clients() async throws -> [BootClient] {
+        let report = try await self.configuration()
+        return Configuration.read(report.configuration).configuration.boot.clients.sorted { $0.name < $1.name }
+    }
+
+    package func client(_ name: String) async throws -> BootClient {
+        let clients = try await self.clients()
+        guard let client = clients.first(where: { $0.name == name }) else {
+            throw ChangeFailure.refused(.noSuchClient(name, known: clients.map(\.name)))
+        }
+        return client
+    }
+
+    package func configuration() async throws -> ConfigurationReport {
+        do {
+            return try await self.client.configuration()
+        } catch let error as ControlError where error.kind == .notRunning {
+            let (configuration, _) = try self.file.load()
+            return ConfigurationReport(generation: self.file.generation, configuration: configuration.json)
+        }
+    }
+
+    package func change(_ request: ChangeRequest) async throws -> Outcome {
+        do {
+            return .applied(try await self.client.change(request))
+        } catch let error as ControlError where error.kind == .notRunning {
+            return .written(try await self.edit(request))
+        }
+    }
+
+    private func edit(_ request: ChangeRequest) async throws -> ChangeReport {
+        let lock = try await self.lock()
+        defer { withExtendedLifetime(lock) {} }
+        let (present, unreadable) = try self.file.load()
+        if let expecting = request.expecting, expecting != self.file.generation {
+            throw ChangeFailure.otherGeneration(self.file.generation)
+        }
+        let changed = try Self.changed(present, by: request)
+        let surroundings = self.images.surroundings()
+        let known = Set(present.validate(in: surroundings).map(\.cause))
+        let problems = changed.validate(in: surroundings)
+        let added = problems.filter { $0.severity == .error && !known.contains($0.cause) }
+        guard added.isEmpty else { throw ChangeFailure.invalid(added) }
+        if request.dryRun != true { try self.file.save(changed) }
+        let before = present.expanded(in: surroundings).deployment
+        let steps = Plan.diff(before, changed.expanded(in: surroundings).deployment).map(\.description)
+        return ChangeReport(generation: self.file.generation, steps: steps, problems: unreadable + problems)
+    }
+
+    private static func changed(
+        _ configuration: Configuration, by request: ChangeRequest
+    ) throws(ChangeFailure) -> Configuration {
+        do throws(ChangeRefusal) {
+            return try configuration.applying(Change.read(request.change))
+        } catch {
+            throw .refused(error)
+        }
+    }
+
+    /// Waits for others that are at work with the file, but not for long.
+    private func lock() async throws -> ConfigurationLock {
+        for _ in 0..<Limits.lockAttempts {
+            if let lock = try ConfigurationLock.ifFree(of: self.file) { return lock }
+            try await Task.sleep(for: .milliseconds(Limits.lockIntervalMilliseconds))
+        }
+        return try ConfigurationLock(of: self.file)
+    }
+}
+
+extension Administration.Outcome {
+    package var report: ChangeReport {
+        switch self {
+        case .applied(let report), .written(let report): report
+        }
+    }
+
+    /// `what`, and where it took effect, with a line for every problem that remains.
+    package func words(_ what: String) -> String {
+        var lines = [what]
+        if case .written = self { lines[0] += " (written to the file; no daemon runs, start it with: apus serve)" }
+        lines += self.report.problems.map { "\($0.severity.rawValue): \($0)" }
+        return lines.joined(separator: "\n")
+    }
+}

@@ -1,0 +1,23 @@
+// SPDX-License-Identifier: Apache-2.0
+// SPDX-FileCopyrightText: the Apus authors
+
+/// Bounds of the daemon.
+package enum Limits {
+    /// Versions of the configuration that are kept: a year of a change every other day.
+    package static let versionsKept = 200
+    /// Events of servers that wait for the daemon: what a thousand machines that start at once bring.
+    package static let eventsWaiting = 20_000
+    /// Threads for stores that have to wait for their medium: enough to keep a fast one busy.
+    package static let storeThreads = 16
+    /// How often, and at what distance, a command tries to get the configuration's lock: five seconds in all.
+    package static let lockAttempts = 250
+    package static let lockIntervalMilliseconds = 20
+    /// People who watch timelines at the same time.
+    package static let followers = 64
+    /// Seconds for which a machine that nobody configured is not logged again.
+    package static let unknownMachineSilenceSeconds = 60.0
+    /// Unknown machines whose last log line is remembered.
+    package static let unknownMachinesRemembered = 1024
+    /// Bytes that one copy_file_range call moves, so that a copy can be given up in between.
+    package static let copyBytes = 64 << 20
+}

@@ -1,0 +1,129 @@
+// SPDX-License-Identifier: Apache-2.0
+// SPDX-FileCopyrightText: the Apus authors
+
+import ControlAPI
+import Glibc
+package import Model
+import NIOCore
+import SystemPackage
+
+/// The configuration on disk, and the versions that came before it.
+///
+///     saveconfig.json            the configuration, mode 0600
+///     saveconfig.json.new        the next one while it is written; ignored and overwritten
+///     saveconfig.json.lock       held by whoever may write: the daemon, or a command while none runs
+///     saveconfig.json.history/   000001.json, 000002.json …: what it was before, the highest number last
+///
+/// Writing: new file, fsync, the old one gets its name in the history, rename, fsync of the folder. Whenever it is
+/// interrupted, either the old or the new configuration is there, whole.
+package struct ConfigurationFile: Sendable {
+    package let path: String
+
+    package init(path: String) {
+        self.path = path
+    }
+
+    /// A configuration that was.
+    package struct Version: Sendable, Hashable {
+        package var number: Int
+        package var path: String
+        package var modifiedSeconds: Int64
+    }
+
+    /// What is on disk; the empty configuration where there is no file yet.
+    package func load() throws(FileProblem) -> (configuration: Configuration, problems: [Problem]) {
+        guard SystemFiles.exists(self.path) else { return (Configuration(), []) }
+        return try Self.load(self.path)
+    }
+
+    /// Reads any configuration file.
+    package static func load(
+        _ path: String
+    ) throws(FileProblem) -> (configuration: Configuration, problems: [Problem]) {
+        let text: ByteBuffer
+        do {
+            text = try SystemFiles.read(path)
+        } catch {
+            throw FileProblem("read \(path)", error)
+        }
+        do {
+            return Configuration.read(try JSONText.read(JSONValue.self, from: text))
+        } catch {
+            throw FileProblem(.badContent, "\(path) is not JSON: \(error)")
+        }
+    }
+
+    /// Makes `configuration` the one on disk; durable when it returns.
+    package func save(_ configuration: Configuration) throws(FileProblem) {
+        let folder = SystemFiles.folder(of: self.path)
+        do {
+            try SystemFiles.makeFolder(self.historyFolder, mode: 0o700)
+            let text = try JSONText.pretty(configuration.json)
+            let temporary = self.path + ".new"
+            let file = try FileDescriptor.open(
+                FilePath(temporary), .writeOnly, options: [.create, .truncate, .closeOnExec],
+                permissions: .ownerReadWrite)
+            try file.closeAfter {
+                try file.writeAll(text.readableBytesView)
+                try SystemFiles.sync(file)
+            }
+            // A file that was put here by hand, or left over, may have had another mode.
+            try SystemFiles.setMode(temporary, 0o600)
+            if SystemFiles.exists(self.path) {
+                try SystemFiles.link(self.path, self.historyPath((self.history().last?.number ?? 0) + 1))
+                try SystemFiles.syncFolder(self.historyFolder)
+            }
+            try SystemFiles.rename(temporary, to: self.path)
+            try SystemFiles.syncFolder(folder)
+        } catch {
+            throw FileProblem("write \(self.path)", error)
+        }
+        self.prune()
+    }
+
+    /// Which file is there, to notice that somebody else has put another one in its place.
+    package struct Mark: Hashable, Sendable {
+        var inode: UInt64
+        var size: Int64
+        var modifiedSeconds: Int64
+        var modifiedNanoseconds: Int64
+    }
+
+    /// Nil where there is no file.
+    package func mark() -> Mark? {
+        guard let status = try? FilePath(self.path).stat() else { return nil }
+        return Mark(
+            inode: UInt64(status.inode.rawValue), size: status.size, modifiedSeconds: Int64(status.st_mtim.tv_sec),
+            modifiedNanoseconds: Int64(status.st_mtim.tv_nsec))
+    }
+
+    /// What the configuration was before, the oldest first.
+    package func history() -> [Version] {
+        SystemFiles.names(in: self.historyFolder).compactMap { name in
+            guard name.hasSuffix(".json"), let number = Int(name.dropLast(5)) else { return nil }
+            let path = "\(self.historyFolder)/\(name)"
+            let status = try? FilePath(path).stat()
+            return Version(number: number, path: path, modifiedSeconds: Int64(status?.st_mtim.tv_sec ?? 0))
+        }
+    }
+
+    /// The number that the present configuration will have once it is history.
+    package var generation: Int {
+        (self.history().last?.number ?? 0) + 1
+    }
+
+    private var historyFolder: String { self.path + ".history" }
+
+    private func historyPath(_ number: Int) -> String {
+        let digits = String(number)
+        return "\(self.historyFolder)/\(String(repeating: "0", count: max(0, 6 - digits.utf8.count)))\(digits).json"
+    }
+
+    private func prune() {
+        let versions = self.history()
+        for version in versions.prefix(max(0, versions.count - Limits.versionsKept)) {
+            // One that cannot be removed now is removed the next time.
+            try? SystemFiles.remove(version.path)
+        }
+    }
+}

@@ -1,0 +1,96 @@
+// SPDX-License-Identifier: Apache-2.0
+// SPDX-FileCopyrightText: the Apus authors
+
+import Glibc
+import NIOCore
+import SystemPackage
+
+/// System calls on files that swift-system has not (yet), throwing what they say.
+enum SystemFiles {
+    static func read(_ path: String) throws -> ByteBuffer {
+        let file = try SystemPackage.FileDescriptor.open(FilePath(path), .readOnly, options: .closeOnExec)
+        return try file.closeAfter {
+            var content = ByteBuffer()
+            while true {
+                let count = unsafe try content.writeWithUnsafeMutableBytes(minimumWritableBytes: 65_536) { space in
+                    unsafe try file.read(into: space)
+                }
+                if count == 0 { return content }
+            }
+        }
+    }
+
+    static func sync(_ file: SystemPackage.FileDescriptor) throws {
+        try Self.check(fsync(file.rawValue))
+    }
+
+    /// Makes the names in `folder` durable.
+    static func syncFolder(_ folder: String) throws {
+        let file = try SystemPackage.FileDescriptor.open(
+            FilePath(folder), .readOnly, options: [.directory, .closeOnExec])
+        try file.closeAfter { try Self.sync(file) }
+    }
+
+    static func rename(_ path: String, to other: String) throws {
+        try Self.check(unsafe Glibc.rename(path, other))
+    }
+
+    /// Gives the file at `path` a second name.
+    static func link(_ path: String, _ other: String) throws {
+        try Self.check(unsafe Glibc.link(path, other))
+    }
+
+    static func remove(_ path: String) throws {
+        try Self.check(unsafe Glibc.unlink(path))
+    }
+
+    static func exists(_ path: String) -> Bool {
+        unsafe Glibc.access(path, F_OK) == 0
+    }
+
+    static func setMode(_ path: String, _ mode: mode_t) throws {
+        try Self.check(unsafe Glibc.chmod(path, mode))
+    }
+
+    static func setGroup(_ path: String, _ group: gid_t) throws {
+        try Self.check(unsafe Glibc.chown(path, .max, group))
+    }
+
+    /// Creates the folder and those above it that are missing.
+    static func makeFolder(_ path: String, mode: mode_t) throws {
+        var made = ""
+        for part in path.split(separator: "/") {
+            made += "/" + part
+            guard !Self.exists(made) else { continue }
+            do {
+                try Self.check(unsafe Glibc.mkdir(made, mode))
+            } catch Errno.fileExists {
+                continue
+            }
+        }
+    }
+
+    /// The names in `folder`, without `.` and `..`; none where there is no such folder.
+    static func names(in folder: String) -> [String] {
+        guard let stream = unsafe opendir(folder) else { return [] }
+        defer { unsafe closedir(stream) }
+        var names: [String] = []
+        while let entry = unsafe readdir(stream) {
+            let name = unsafe withUnsafePointer(to: &entry.pointee.d_name) { pointer in
+                unsafe pointer.withMemoryRebound(to: CChar.self, capacity: 256) { unsafe String(cString: $0) }
+            }
+            if name != ".", name != ".." { names.append(name) }
+        }
+        return names.sorted()
+    }
+
+    /// The folder that `path` is in.
+    static func folder(of path: String) -> String {
+        let parent = FilePath(path).removingLastComponent().string
+        return parent.isEmpty ? "." : parent
+    }
+
+    private static func check(_ result: CInt) throws {
+        if result != 0 { throw Errno(rawValue: errno) }
+    }
+}

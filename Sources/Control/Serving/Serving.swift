@@ -1,0 +1,156 @@
+// SPDX-License-Identifier: Apache-2.0
+// SPDX-FileCopyrightText: the Apus authors
+
+import BootServer
+import ControlAPI
+import Glibc
+import Hummingbird
+import ISCSIServer
+package import Logging
+import NIOPosix
+import ServiceLifecycle
+import UnixSignals
+
+/// The daemon as a process: what `apus serve` runs.
+///
+///     lock ─► read ─► serve what can be served ─► API on the socket ─► … SIGHUP: read again
+///                                                                    ─► SIGTERM, SIGINT: API off, sessions end
+///                                                                       in their grace, stores flushed and closed
+package struct Serving: Sendable {
+    package struct Options: Sendable {
+        package var daemon: Daemon.Options
+        package var socketPath: String
+
+        package init(daemon: Daemon.Options, socketPath: String) {
+            self.daemon = daemon
+            self.socketPath = socketPath
+        }
+    }
+
+    private let options: Options
+    private let logger: Logger
+
+    package init(_ options: Options, logger: Logger) {
+        self.options = options
+        self.logger = logger
+    }
+
+    /// Serves until the process is told to stop.
+    package func run() async throws {
+        let lock = try ConfigurationLock(of: ConfigurationFile(path: self.options.daemon.configurationPath))
+        defer { withExtendedLifetime(lock) {} }
+        try await self.prepareSocket()
+        let pool = NIOThreadPool(numberOfThreads: Limits.storeThreads)
+        pool.start()
+        let logger = self.logger
+        let daemon = Daemon(options: self.options.daemon, logger: logger) { observer in
+            Daemon.Seams(
+                targets: ISCSIServer(
+                    group: MultiThreadedEventLoopGroup.singleton, logger: logger, observer: observer),
+                boot: LoggingBootService(logger: logger), stores: FileStoreOpening(pool: pool))
+        }
+        // The store's writes end when the daemon has stopped, and with them the pool's work.
+        try await Self.closing(pool) {
+            try await daemon.start()
+            let group = ServiceGroup(
+                configuration: .init(
+                    services: [
+                        DaemonService(daemon: daemon), ReloadService(daemon: daemon, logger: logger),
+                        APIService(daemon: daemon, socketPath: self.options.socketPath, logger: logger),
+                    ],
+                    gracefulShutdownSignals: [.sigterm, .sigint], logger: logger))
+            try await group.run()
+        }
+    }
+
+    private static func closing(_ pool: NIOThreadPool, _ body: () async throws -> Void) async throws {
+        do {
+            try await body()
+        } catch {
+            try? await pool.shutdownGracefully()
+            throw error
+        }
+        try await pool.shutdownGracefully()
+    }
+
+    /// Makes the socket's folder, and refuses to take the place of a daemon that answers there.
+    private func prepareSocket() async throws {
+        let path = self.options.socketPath
+        guard path.utf8.count < 108 else {
+            throw FileProblem(.cannotCreate, "\(path) is too long for a socket; choose a path of at most 107 bytes")
+        }
+        do {
+            try SystemFiles.makeFolder(SystemFiles.folder(of: path), mode: 0o755)
+        } catch {
+            throw FileProblem("make the folder of \(path)", error)
+        }
+        guard SystemFiles.exists(path) else { return }
+        if let status = try? await ControlClient(socketPath: path).status() {
+            throw FileProblem(
+                .inUse,
+                "a daemon (process \(status.processID)) answers at \(path) already; stop it or use another --socket")
+        }
+    }
+}
+
+/// Keeps the daemon observing, and stops it.
+private struct DaemonService: Service {
+    let daemon: Daemon
+
+    func run() async throws {
+        await withGracefulShutdownHandler {
+            await self.daemon.observe()
+        } onGracefulShutdown: {
+            Task { await self.daemon.stop() }
+        }
+    }
+}
+
+/// Reads the configuration again on SIGHUP.
+private struct ReloadService: Service {
+    let daemon: Daemon
+    let logger: Logger
+
+    func run() async throws {
+        for await _ in await UnixSignalsSequence(trapping: .sighup).cancelOnGracefulShutdown() {
+            do {
+                let report = try await self.daemon.reload()
+                self.logger.notice("configuration read again: \(report.steps.count) steps")
+            } catch {
+                self.logger.error("the configuration was not taken over, what ran goes on: \(error)")
+            }
+        }
+    }
+}
+
+/// The API on its Unix socket.
+private struct APIService: Service {
+    let daemon: Daemon
+    let socketPath: String
+    let logger: Logger
+
+    func run() async throws {
+        // The framework's own lines say less than ours.
+        var quiet = self.logger
+        quiet.logLevel = max(quiet.logLevel, .warning)
+        let application = Application(
+            router: Routes.router(self.daemon),
+            configuration: .init(address: .unixDomainSocket(path: self.socketPath), serverName: nil),
+            onServerRunning: { _ in self.open() }, logger: quiet)
+        try await application.run()
+        try? SystemFiles.remove(self.socketPath)
+    }
+
+    /// Lets the group `apus`, where there is one, use the socket; until here nobody but us may.
+    private func open() {
+        do {
+            if let group = unsafe getgrnam("apus") {
+                try SystemFiles.setGroup(self.socketPath, unsafe group.pointee.gr_gid)
+            }
+            try SystemFiles.setMode(self.socketPath, 0o660)
+        } catch {
+            self.logger.warning("the socket's mode could not be set: \(error)")
+        }
+        self.logger.notice("serving; the API is at \(self.socketPath)")
+    }
+}
