@@ -18,6 +18,7 @@ struct Apus: AsyncParsableCommand {
             """,
         version: "apus 0.1.0",
         subcommands: [
+            ServeCommand.self, ClientCommand.self, ServicesCommand.self, StatusCommand.self, TimelineCommand.self,
             ExportCommand.self,
             ImageCommand.self,
         ]

@@ -2,6 +2,8 @@
 // SPDX-FileCopyrightText: the Apus authors
 
 import ArgumentParser
+import Control
+import ControlAPI
 import ImageBuilder
 
 /// What the program ends with when it could not do what it was asked: the values of sysexits(3), so that scripts can
@@ -50,6 +52,12 @@ struct Failure: Error {
             return nil
         case let error as ImageError:
             self.init(error)
+        case let error as ControlError:
+            self.init(error)
+        case let error as FileProblem:
+            self.init(error)
+        case let error as ChangeFailure:
+            self.init(error)
         default:
             let code = Apus.exitCode(for: error)
             guard code != .success else { return nil }
@@ -68,11 +76,14 @@ struct Failure: Error {
             .first { $0.contains("for more information") }
             .map { $0.drop { $0 == " " } }
         let message = Apus.message(for: error).split(separator: "\n").joined(separator: " ")
-        return [message, hint.map(String.init)].compactMap(\.self).filter { !$0.isEmpty }.joined(separator: " ")
+        let sentence = message.isEmpty || message.hasSuffix(".") || hint == nil ? message : message + "."
+        return [sentence, hint.map(String.init)].compactMap(\.self).filter { !$0.isEmpty }.joined(separator: " ")
     }
 
-    /// Writes the line to standard error.
+    /// Writes the line, or one for each of several problems, to standard error.
     func report() {
-        StandardError.write("apus: \(self.message)\n")
+        for line in self.message.split(separator: "\n") {
+            StandardError.write("apus: \(line)\n")
+        }
     }
 }

@@ -1,0 +1,107 @@
+// SPDX-License-Identifier: Apache-2.0
+// SPDX-FileCopyrightText: the Apus authors
+
+import ArgumentParser
+import Control
+import ControlAPI
+import Model
+
+/// `apus services`: where the boot services answer.
+struct ServicesCommand: AsyncParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "services", abstract: "Say where DHCP, TFTP and HTTP answer booting machines.",
+        subcommands: [ServicesSetCommand.self, ServicesShowCommand.self, ServicesOffCommand.self])
+}
+
+extension ServiceSettings.DHCP: ExpressibleByArgument {
+    init?(argument: String) {
+        self.init(words: argument)
+    }
+}
+
+struct ServicesSetCommand: AsyncParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "set", abstract: "Set up the boot services; they start at once where the daemon runs.",
+        discussion: """
+            Examples:
+              apus services set --interface eth1 --address 10.77.0.1 --dhcp 10.77.0.50-10.77.0.99/24
+              apus services set --interface eth0 --address 192.168.1.2 --dhcp proxy     beside another DHCP server
+            """)
+
+    @Option(help: "The network interface of the machines.")
+    var interface: String
+
+    @Option(help: "This host's IPv4 address there.")
+    var address: String
+
+    @Option(help: "off, proxy (beside another DHCP server), or the addresses to give out: FIRST-LAST/PREFIX.")
+    var dhcp: ServiceSettings.DHCP
+
+    @Option(help: "The router to tell machines, for DHCP with addresses.")
+    var router: String?
+
+    @Option(help: "Seconds that an address is given for. (default: 3600)")
+    var leaseSeconds: Int?
+
+    @Option(help: "TFTP's UDP port; firmware always asks 69.")
+    var tftpPort = 69
+
+    @Option(help: "HTTP's TCP port.")
+    var httpPort = 8080
+
+    @Option(help: "The port of the machines' targets.")
+    var iscsiPort = 3260
+
+    @Flag(help: "Tell machines that there is no IPv6 router, which spares iPXE 13 seconds; only where there is none.")
+    var advertiseNoRouter = false
+
+    @OptionGroup var options: DaemonOptions
+
+    func validate() throws {
+        if case .range = self.dhcp { return }
+        guard self.router == nil, self.leaseSeconds == nil else {
+            throw ValidationError("--router and --lease-seconds are for --dhcp with addresses: FIRST-LAST/PREFIX")
+        }
+    }
+
+    func run() async throws {
+        var dhcp = self.dhcp
+        if case .range(var range) = dhcp {
+            range.router = self.router
+            if let leaseSeconds { range.leaseSeconds = leaseSeconds }
+            dhcp = .range(range)
+        }
+        let settings = ServiceSettings(
+            address: self.address, interface: self.interface, dhcp: dhcp, tftpPort: self.tftpPort,
+            httpPort: self.httpPort, iscsiPort: self.iscsiPort,
+            advertisesNoRouter: self.advertiseNoRouter ? true : nil)
+        let outcome = try await self.options.administration.change(ChangeRequest(.setServices(settings)))
+        print(outcome.words("boot services on \(self.interface), \(self.address), DHCP \(dhcp.words)"))
+    }
+}
+
+struct ServicesShowCommand: AsyncParsableCommand {
+    static let configuration = CommandConfiguration(commandName: "show", abstract: "Show how they are set up.")
+
+    @OptionGroup var options: DaemonOptions
+
+    func run() async throws {
+        let report = try await self.options.administration.configuration()
+        guard let settings = Configuration.read(report.configuration).configuration.boot.services else {
+            print("no boot services; set them up: apus services set --interface IF --address ADDRESS --dhcp proxy")
+            return
+        }
+        StandardOutput.write(try JSONText.pretty(settings.json))
+    }
+}
+
+struct ServicesOffCommand: AsyncParsableCommand {
+    static let configuration = CommandConfiguration(commandName: "off", abstract: "Do away with the boot services.")
+
+    @OptionGroup var options: DaemonOptions
+
+    func run() async throws {
+        let outcome = try await self.options.administration.change(ChangeRequest(.setServices(nil)))
+        print(outcome.words("no boot services"))
+    }
+}
