@@ -1,0 +1,73 @@
+// SPDX-License-Identifier: Apache-2.0
+// SPDX-FileCopyrightText: the Apus authors
+
+import Testing
+
+/// The arrows of the house: which room may import which (docs/architecture.md draws it).
+@Suite struct `Rooms import only what is below them` {
+    /// Our own rooms by what they may import of our own.
+    static let arrows: [String: Set<String>] = [
+        "Wire": ["CCRC32C"],
+        "Block": [],
+        "SCSI": ["Wire", "Block"],
+        "ISCSI": ["Wire"],
+        "BootProtocols": ["Wire"],
+        "BootStory": [],
+        "Model": [],
+        "BlockStores": ["Block", "CLinux"],
+        "ISCSIServer": ["Wire", "Block", "SCSI", "ISCSI"],
+        "BootServer": ["Wire", "BootProtocols", "CLinux"],
+        "ControlAPI": ["BootStory", "Model"],
+        "Control": [
+            "Block", "BlockStores", "BootProtocols", "BootServer", "BootStory", "CLinux", "ControlAPI",
+            "ISCSIServer", "Model", "SCSI",
+        ],
+        "Export": ["Block", "BlockStores", "ISCSIServer", "Model", "SCSI"],
+        "ImageBuilder": ["CLinux", "Model"],
+        "TryOut": ["BootStory", "CLinux", "ControlAPI", "Model"],
+        "apus": [
+            "Block", "BootStory", "Control", "ControlAPI", "Export", "ImageBuilder", "ISCSIServer", "Model", "TryOut",
+        ],
+    ]
+
+    /// What pure rooms may import besides: ByteBuffer is the one thing of NIO that they know.
+    static let pureRooms: Set<String> = ["Wire", "Block", "SCSI", "ISCSI", "BootProtocols", "BootStory", "Model"]
+    static let pureImports: Set<String> = ["NIOCore", "Synchronization"]
+
+    @Test func `every room stands in the table`() throws {
+        let rooms = Set(try SourceTree.files(in: "Sources").map(\.room))
+        #expect(rooms.subtracting(Self.arrows.keys).isEmpty)
+    }
+
+    @Test func `no room imports a room that the table does not allow it`() throws {
+        let rooms = Set(Self.arrows.keys).union(["CCRC32C", "CLinux"])
+        for file in try SourceTree.files(in: "Sources") {
+            let allowed = Self.arrows[file.room] ?? []
+            for (module, line) in file.imports where rooms.contains(module) {
+                #expect(allowed.contains(module), "\(file):\(line) imports \(module)")
+            }
+        }
+    }
+
+    @Test func `pure rooms import no sockets, files, clocks or event loops`() throws {
+        for file in try SourceTree.files(in: "Sources") where Self.pureRooms.contains(file.room) {
+            let allowed = Self.pureImports.union(Self.arrows[file.room] ?? [])
+            for (module, line) in file.imports {
+                #expect(allowed.contains(module), "\(file):\(line) imports \(module) into a pure room")
+            }
+        }
+    }
+
+    @Test(arguments: [
+        ".random(", "SystemRandomNumberGenerator", ".shuffled()", ".randomElement()", "ContinuousClock",
+        "SuspendingClock",
+        ".now()", "EventLoop", "Task {", "Task.sleep", "print(", "FileDescriptor", "CommandLine",
+    ])
+    func `pure rooms decide and never do`(call: String) throws {
+        for file in try SourceTree.files(in: "Sources") where Self.pureRooms.contains(file.room) {
+            for (text, line) in file.code {
+                #expect(!text.contains(call), "\(file):\(line) has \(call)")
+            }
+        }
+    }
+}
