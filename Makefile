@@ -1,0 +1,36 @@
+# SPDX-License-Identifier: Apache-2.0
+# SPDX-FileCopyrightText: the Apus authors
+
+SHELL := /bin/bash
+PREFIX ?= /usr/local
+FIRMWARE ?= uefi
+METHOD ?= sanboot
+
+.PHONY: help demo test check bench build install clean
+
+help: ## list what can be made
+	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## (.*)/  make \1\t\2/' | expand -t 18
+
+demo: ## boot a QEMU machine without a disk to its login prompt (FIRMWARE=uefi|bios METHOD=sanboot|kernel)
+	@scripts/setup
+	@scripts/demo "$(FIRMWARE)" "$(METHOD)"
+
+test: ## everything that CI runs: unit suites, real peers, whole boots
+	@scripts/setup
+	@scripts/test
+
+check: ## what can be checked without running: format, imports, warnings
+	@scripts/check
+
+bench: ## measure Apus beside tgt, in one run
+	@scripts/setup
+	@scripts/bench
+
+build: ## build the program: .build/release/apus
+	@swift build -c release --product apus
+
+install: build ## install the program below PREFIX (/usr/local)
+	install -D -m 755 .build/release/apus $(DESTDIR)$(PREFIX)/bin/apus
+
+clean: ## remove everything that was built, the demo's images too
+	rm -rf .build
