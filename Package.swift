@@ -115,6 +115,8 @@ let package = Package(
                 "Block", "BlockStores", "BootProtocols", "BootServer", "BootStory", "Control", "ControlAPI", "ISCSIServer",
                 "Model", logging, nioCore, nioPosix, system,
             ]),
+        // Runs the built program.
+        tests("Program", []),
         tests("ImageBuilder", ["ImageBuilder"]),
         tests("TryOut", ["TryOut"]),
     ]

@@ -24,7 +24,7 @@ enum Routes {
         }
         api.post("reload") { _, _ in try Self.answer(await daemon.reload()) }
         api.get("clients/:name/timeline") { request, context in
-            let name = try context.parameters.require("name")
+            let name = try Self.name(context)
             guard request.uri.queryParameters["follow"] == "true" else {
                 return try Self.answer(await daemon.timeline(of: name))
             }
@@ -41,7 +41,7 @@ enum Routes {
                 })
         }
         api.post("clients/:name/milestones") { request, context in
-            let name = try context.parameters.require("name")
+            let name = try Self.name(context)
             let report = try await Self.body(MilestoneReport.self, of: request)
             return try Self.answer(await daemon.report(report.milestone, of: name))
         }
@@ -65,6 +65,12 @@ enum Routes {
         } catch {
             throw .refused(error)
         }
+    }
+
+    /// The client that the path names, as the user wrote it.
+    private static func name(_ context: BasicRequestContext) throws -> String {
+        let text = try context.parameters.require("name")
+        return PathSegment.decoded(text)
     }
 
     private static func body<Value: Decodable>(_ type: Value.Type, of request: Request) async throws -> Value {

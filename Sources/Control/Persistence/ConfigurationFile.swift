@@ -104,7 +104,7 @@ package struct ConfigurationFile: Sendable {
             let path = "\(self.historyFolder)/\(name)"
             let status = try? FilePath(path).stat()
             return Version(number: number, path: path, modifiedSeconds: Int64(status?.st_mtim.tv_sec ?? 0))
-        }
+        }.sorted { $0.number < $1.number }
     }
 
     /// The number that the present configuration will have once it is history.

@@ -3,8 +3,6 @@
 
 import BootServer
 import ControlAPI
-import Glibc
-import Hummingbird
 import ISCSIServer
 package import Logging
 import NIOPosix
@@ -120,37 +118,5 @@ private struct ReloadService: Service {
                 self.logger.error("the configuration was not taken over, what ran goes on: \(error)")
             }
         }
-    }
-}
-
-/// The API on its Unix socket.
-private struct APIService: Service {
-    let daemon: Daemon
-    let socketPath: String
-    let logger: Logger
-
-    func run() async throws {
-        // The framework's own lines say less than ours.
-        var quiet = self.logger
-        quiet.logLevel = max(quiet.logLevel, .warning)
-        let application = Application(
-            router: Routes.router(self.daemon),
-            configuration: .init(address: .unixDomainSocket(path: self.socketPath), serverName: nil),
-            onServerRunning: { _ in self.open() }, logger: quiet)
-        try await application.run()
-        try? SystemFiles.remove(self.socketPath)
-    }
-
-    /// Lets the group `apus`, where there is one, use the socket; until here nobody but us may.
-    private func open() {
-        do {
-            if let group = unsafe getgrnam("apus") {
-                try SystemFiles.setGroup(self.socketPath, unsafe group.pointee.gr_gid)
-            }
-            try SystemFiles.setMode(self.socketPath, 0o660)
-        } catch {
-            self.logger.warning("the socket's mode could not be set: \(error)")
-        }
-        self.logger.notice("serving; the API is at \(self.socketPath)")
     }
 }

@@ -32,20 +32,20 @@ package struct ControlClient: Sendable {
     }
 
     package func timeline(of client: String) async throws -> TimelineReport {
-        try await self.request(.GET, "/v1/clients/\(Self.escaped(client))/timeline")
+        try await self.request(.GET, "/v1/clients/\(PathSegment.encoded(client))/timeline")
     }
 
     /// Tells the daemon what was seen of a machine, on its console for instance.
     package func report(_ milestone: Milestone, of client: String) async throws {
         let _: TimelineReport = try await self.request(
-            .POST, "/v1/clients/\(Self.escaped(client))/milestones", body: MilestoneReport(milestone: milestone))
+            .POST, "/v1/clients/\(PathSegment.encoded(client))/milestones", body: MilestoneReport(milestone: milestone))
     }
 
     /// Hands `receive` the machine's timeline now and whenever it changes, until it returns false or the daemon ends.
     package func follow(
         timelineOf client: String, _ receive: (TimelineReport) async throws -> Bool
     ) async throws {
-        let path = "/v1/clients/\(Self.escaped(client))/timeline?follow=true"
+        let path = "/v1/clients/\(PathSegment.encoded(client))/timeline?follow=true"
         var lines = LineSplitter()
         var failure = ByteBuffer()
         var refusal: HTTPResponseHead?
@@ -144,17 +144,5 @@ package struct ControlClient: Sendable {
         } catch {
             throw ControlError(.broken, "\(self.socketPath) cannot be used: \(error)")
         }
-    }
-
-    /// A client's name as part of a path (RFC 3986 §2.3): whatever the user typed, it stays one segment.
-    private static func escaped(_ name: String) -> String {
-        let hex = Array("0123456789ABCDEF".utf8)
-        let bytes = name.utf8.flatMap { byte -> [UInt8] in
-            switch byte {
-            case 0x30...0x39, 0x41...0x5a, 0x61...0x7a, 0x2d, 0x2e, 0x5f, 0x7e: [byte]
-            default: [0x25, hex[Int(byte >> 4)], hex[Int(byte & 15)]]
-            }
-        }
-        return String(decoding: bytes, as: UTF8.self)
     }
 }

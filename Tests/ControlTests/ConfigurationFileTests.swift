@@ -1,0 +1,80 @@
+// SPDX-License-Identifier: Apache-2.0
+// SPDX-FileCopyrightText: the Apus authors
+
+import Control
+import Model
+import SystemPackage
+import Testing
+
+@Suite("Configuration file")
+struct ConfigurationFileTests {
+    @Test func `no file is the empty configuration`() throws {
+        let folder = try TemporaryFolder()
+        let loaded = try ConfigurationFile(path: folder.path + "/c.json").load()
+        #expect(loaded.configuration == Configuration())
+        #expect(loaded.problems.isEmpty)
+    }
+
+    @Test func `what is saved is loaded, readable by its owner only, and its predecessors are kept`() throws {
+        let folder = try TemporaryFolder()
+        let file = ConfigurationFile(path: folder.path + "/deeper/c.json")
+        for number in 1...3 {
+            try file.save(Configuration(boot: Boot(clients: [disk("pc\(number)", number)])))
+        }
+        #expect(try file.load().configuration.boot.clients.map(\.name) == ["pc3"])
+        #expect(try FilePath(file.path).stat().permissions == .ownerReadWrite)
+        #expect(file.history().map(\.number) == [1, 2])
+        #expect(try ConfigurationFile.load(file.history()[0].path).configuration.boot.clients.map(\.name) == ["pc1"])
+        #expect(file.generation == 3)
+    }
+
+    @Test func `no more versions are kept than there is room for`() throws {
+        let folder = try TemporaryFolder()
+        let file = ConfigurationFile(path: folder.path + "/c.json")
+        try file.save(Configuration())
+        try file.save(Configuration())
+        for number in 2...(Limits.versionsKept + 2) { try write("{}", to: "\(file.path).history/\(number).json") }
+        try file.save(Configuration())
+        #expect(file.history().count == Limits.versionsKept)
+        #expect(file.history().first?.number == 4)
+        #expect(file.history().last?.number == Limits.versionsKept + 3)
+    }
+
+    @Test func `a half-written successor is ignored and overwritten`() throws {
+        let folder = try TemporaryFolder()
+        let file = ConfigurationFile(path: folder.path + "/c.json")
+        let good = Configuration(boot: Boot(clients: [disk("pc1", 1)]))
+        try file.save(good)
+        try write("{\"boot\": {\"cli", to: file.path + ".new")
+        #expect(try file.load().configuration == good)
+        try file.save(Configuration())
+        #expect(try file.load().configuration == Configuration())
+    }
+
+    @Test(arguments: ["", "{", "{\"boot\": [}", "nonsense"])
+    func `what is not JSON is one clear error`(text: String) throws {
+        let folder = try TemporaryFolder()
+        let file = ConfigurationFile(path: folder.path + "/c.json")
+        try write(text, to: file.path)
+        let problem = #expect(throws: FileProblem.self) { try file.load() }
+        #expect(problem?.kind == .badContent)
+        #expect(problem?.description.contains("is not JSON") == true)
+        #expect(problem?.description.contains("\n") == false)
+    }
+
+    @Test func `only one has the lock, and it goes with its holder`() throws {
+        let folder = try TemporaryFolder()
+        let file = ConfigurationFile(path: folder.path + "/c.json")
+        var lock: ConfigurationLock? = try ConfigurationLock(of: file)
+        #expect(try ConfigurationLock.ifFree(of: file) == nil)
+        #expect(lock != nil)
+        lock = nil
+        #expect(try ConfigurationLock.ifFree(of: file) != nil)
+    }
+}
+
+func write(_ text: String, to path: String) throws {
+    let file = try FileDescriptor.open(
+        FilePath(path), .writeOnly, options: [.create, .truncate], permissions: .ownerReadWrite)
+    try file.closeAfter { _ = try file.writeAll(text.utf8) }
+}
