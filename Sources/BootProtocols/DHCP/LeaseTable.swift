@@ -9,6 +9,13 @@ package struct Lease: Hashable, Sendable {
     package var expires: UInt64
     /// Acknowledged, not merely offered.
     package var isBound: Bool
+
+    package init(mac: MACAddress, address: IPv4Address, expires: UInt64, isBound: Bool) {
+        self.mac = mac
+        self.address = address
+        self.expires = expires
+        self.isBound = isBound
+    }
 }
 
 /// Which machine has which address of the range.

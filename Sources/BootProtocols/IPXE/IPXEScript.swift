@@ -51,8 +51,7 @@ package struct IPXEScript: Hashable, Sendable {
             sanboot \(rootPath) || goto failed
             :failed
             echo
-            echo Apus: "\(name)" could not boot from \(rootPath)
-            echo The reason stands above, with its number at http://ipxe.org/${errno}
+            echo Apus: "\(name)" could not boot from its disk; the reason stands above.
             \(self.retry)
             """
     }
@@ -73,8 +72,7 @@ package struct IPXEScript: Hashable, Sendable {
             boot || goto failed
             :failed
             echo
-            echo Apus: "\(name)" could not load its kernel and initramfs
-            echo The reason stands above, with its number at http://ipxe.org/${errno}
+            echo Apus: "\(name)" could not start its kernel; the reason stands above.
             \(self.retry)
             """
     }
