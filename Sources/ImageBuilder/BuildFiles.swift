@@ -21,6 +21,7 @@ enum BuildFiles {
         File(name: "iscsi-boot.service", content: PackageResources.iscsi_boot_service),
         File(name: "iscsid.conf", content: PackageResources.iscsid_conf),
         File(name: "iscsid.service", content: PackageResources.iscsid_service),
+        File(name: "quiet-console.conf", content: PackageResources.quiet_console_conf),
         File(name: "ssh-host-keys.service", content: PackageResources.ssh_host_keys_service),
         File(name: "stop-soon.conf", content: PackageResources.stop_soon_conf),
         File(name: "wait-online.conf", content: PackageResources.wait_online_conf),

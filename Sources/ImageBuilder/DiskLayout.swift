@@ -68,8 +68,8 @@ struct DiskLayout: Equatable {
     }
 }
 
-/// The identifiers on a disk. They come from the recipe's hash: the same recipe makes the same names, another recipe
-/// makes others, and a machine that sees two images can tell them apart.
+/// The identifiers on a disk. They come from the image's name, so that a machine that sees two images can tell them apart,
+/// and one whose disk is a copy of an earlier build still finds its root when it is given the kernel of a later one.
 struct ImageIdentifiers: Equatable {
     let disk: String
     let espPartition: String
@@ -79,7 +79,7 @@ struct ImageIdentifiers: Equatable {
     /// FAT's volume serial number, eight hexadecimal digits.
     let espVolume: String
 
-    /// - Parameter hash: SHA-256 of something that has the recipe's hash in it, for the purpose that is passed.
+    /// - Parameter hash: SHA-256 of something that has the image's name and the purpose that is passed in it.
     init(hash: (String) -> [UInt8]) {
         func uuid(_ purpose: String) -> String { Self.uuid(hash(purpose)) }
         self.disk = uuid("disk")

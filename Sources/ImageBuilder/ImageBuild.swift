@@ -37,8 +37,11 @@ package struct ImageBuild: Sendable {
         self.progress = progress
     }
 
-    /// - Parameter replacing: Whether an image of the same name is built anew, even from the same recipe.
-    package func run(replacing: Bool) async throws -> Outcome {
+    /// An image that exists is left as it is where its recipe is the same, and replaced otherwise: machines have copies of
+    /// their own.
+    ///
+    /// - Parameter rebuilding: Whether it is built anew even from the same recipe, from what the archive has today.
+    package func run(rebuilding: Bool) async throws -> Outcome {
         let problems = self.recipe.problems()
         guard problems.isEmpty else {
             throw ImageError(kind: .badRecipe, message: problems.joined(separator: "; "))
@@ -56,13 +59,7 @@ package struct ImageBuild: Sendable {
         let work = self.store.folder.appending(".\(self.recipe.name).building")
         let tools = Tools(log: work.appending("log"))
         let hash = RecipeHash.of(self.recipe, toolVersions: try await self.toolVersions(tools))
-        if let existing = try self.store.entry(self.recipe.name), !replacing {
-            guard existing.manifest.recipeHash == hash else {
-                throw ImageError(
-                    kind: .exists,
-                    message: "image \(self.recipe.name) exists and was made from another recipe; --replace builds it "
-                        + "anew, what machines wrote to it is lost")
-            }
+        if !rebuilding, let existing = try? self.store.entry(self.recipe.name), existing.manifest.recipeHash == hash {
             return .unchanged(existing.manifest)
         }
         try self.checkSpace()
@@ -114,7 +111,7 @@ package struct ImageBuild: Sendable {
 
 extension ImageBuild {
     private func build(in work: FilePath, tools: Tools, hash: String) async throws -> ImageManifest {
-        let ids = RecipeHash.identifiers(recipeHash: hash)
+        let ids = RecipeHash.identifiers(ofImage: self.recipe.name)
         let root = work.appending("root")
         let files = work.appending("files")
         let stage = work.appending("stage")

@@ -12,8 +12,6 @@ package struct ImageError: Error, CustomStringConvertible, Sendable {
         case noSpace
         /// Somebody else is building the same image.
         case busy
-        /// There is one of this name, made from another recipe.
-        case exists
         case unknownImage
         /// The files of an image are not what this program wrote.
         case damaged

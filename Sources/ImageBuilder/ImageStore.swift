@@ -16,8 +16,13 @@ package import SystemPackage
 package struct ImageStore: Sendable {
     package let folder: FilePath
 
-    package init(folder: FilePath) {
+    init(folder: FilePath) {
         self.folder = folder
+    }
+
+    /// - Parameter stateFolder: The folder of images and disks, as the daemon knows it.
+    package init(stateFolder: String) {
+        self.init(folder: FilePath(stateFolder).appending("images"))
     }
 
     /// An image as it is in the store.

@@ -4,7 +4,7 @@
 import Crypto
 
 /// A name for everything that decides what an image holds: the recipe, our own files, the versions of the tools. What
-/// the archive has on a day is not among it; `--replace` asks for that anew.
+/// the archive has on a day is not among it; `--rebuild` asks for that anew.
 enum RecipeHash {
     /// Raised when the way of building changes without any of the texts below changing.
     private static let method = 1
@@ -34,9 +34,9 @@ enum RecipeHash {
         return ImageIdentifiers.hexadecimal(hash.finalize())
     }
 
-    /// The identifiers on the disk of an image with this hash.
-    static func identifiers(recipeHash: String) -> ImageIdentifiers {
-        ImageIdentifiers { purpose in Array(SHA256.hash(data: Array("\(recipeHash) \(purpose)".utf8))) }
+    /// The identifiers on the disk of an image of this name.
+    static func identifiers(ofImage name: String) -> ImageIdentifiers {
+        ImageIdentifiers { purpose in Array(SHA256.hash(data: Array("apus image \(name) \(purpose)".utf8))) }
     }
 
     /// With its length before it, so that no two lists of texts read alike.

@@ -2,6 +2,7 @@
 // SPDX-FileCopyrightText: the Apus authors
 
 import ArgumentParser
+import Control
 import ImageBuilder
 import Model
 import SystemPackage
@@ -9,23 +10,23 @@ import SystemPackage
 /// `apus image`: the disks that machines boot from.
 struct ImageCommand: ParsableCommand {
     static let configuration = CommandConfiguration(
-        commandName: "image", abstract: "Makes, lists and removes disk images.",
+        commandName: "image", abstract: "Make, list and remove disk images.",
         subcommands: [ImageBuildCommand.self, ImageListCommand.self, ImageInfoCommand.self, ImageRemoveCommand.self])
 }
 
 /// Where the images are.
 struct ImageFolderOption: ParsableArguments {
-    @Option(help: ArgumentHelp("The folder that holds the images.", valueName: "folder"))
-    var images = "/var/lib/apus/images"
+    @Option(help: ArgumentHelp("The folder of images and disks.", valueName: "folder"), completion: .directory)
+    var state = "/var/lib/apus"
 
-    var store: ImageStore { ImageStore(folder: FilePath(self.images)) }
+    var store: ImageStore { ImageStore(stateFolder: self.state) }
 }
 
 extension KernelFlavor: ExpressibleByArgument {}
 
 struct ImageBuildCommand: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
-        commandName: "build", abstract: "Makes a bootable disk image from Debian's packages.",
+        commandName: "build", abstract: "Make a bootable disk image from Debian's packages.",
         discussion: """
             The image boots under UEFI and BIOS, from an iSCSI LUN or by its kernel and initramfs. Nothing is mounted on \
             this host and no loop device is used. An image of an unchanged recipe is not built again.
@@ -53,8 +54,8 @@ struct ImageBuildCommand: AsyncParsableCommand {
     var mirror = ImageRecipe.defaultMirror
     @Option(help: "generic boots on every machine; cloud is smaller and has no driver but virtio's.")
     var kernel = KernelFlavor.generic
-    @Flag(help: "Build anew an image that exists; what machines wrote to it is lost.")
-    var replace = false
+    @Flag(help: "Build it even where there is one of the same recipe.")
+    var rebuild = false
     @OptionGroup var folder: ImageFolderOption
 
     func run() async throws {
@@ -68,7 +69,7 @@ struct ImageBuildCommand: AsyncParsableCommand {
         let clock = ContinuousClock()
         let start = clock.now
         let outcome = try await untilInterrupted {
-            try await ImageBuild(recipe, in: store, progress: progress).run(replacing: self.replace)
+            try await ImageBuild(recipe, in: store, progress: progress).run(rebuilding: self.rebuild)
         }
         switch outcome {
         case .built(let manifest):
@@ -78,7 +79,7 @@ struct ImageBuildCommand: AsyncParsableCommand {
         case .unchanged(let manifest):
             progress.say(
                 "image \(manifest.name): of the same recipe since \(manifest.created), not built again "
-                    + "(--replace does), in \(store.folder(of: manifest.name))")
+                    + "(--rebuild does), in \(store.folder(of: manifest.name))")
         }
     }
 
@@ -92,14 +93,14 @@ struct ImageBuildCommand: AsyncParsableCommand {
 }
 
 struct ImageListCommand: ParsableCommand {
-    static let configuration = CommandConfiguration(commandName: "list", abstract: "Lists the images.")
+    static let configuration = CommandConfiguration(commandName: "list", abstract: "List the images.")
 
     @OptionGroup var folder: ImageFolderOption
 
     func run() throws {
         let entries = try self.folder.store.entries()
         guard !entries.isEmpty else {
-            print("no images in \(self.folder.images); \"apus image build\" makes one")
+            print("no images in \(self.folder.store.folder); \"apus image build\" makes one")
             return
         }
         let rows = entries.map { entry in
@@ -114,7 +115,7 @@ struct ImageListCommand: ParsableCommand {
 }
 
 struct ImageInfoCommand: ParsableCommand {
-    static let configuration = CommandConfiguration(commandName: "info", abstract: "Shows an image.")
+    static let configuration = CommandConfiguration(commandName: "info", abstract: "Show an image.")
 
     @Argument(help: "The image's name.")
     var name: String
@@ -144,14 +145,22 @@ struct ImageInfoCommand: ParsableCommand {
 
 struct ImageRemoveCommand: ParsableCommand {
     static let configuration = CommandConfiguration(
-        commandName: "remove", abstract: "Deletes an image and all that machines wrote to it.")
+        commandName: "remove", abstract: "Delete an image; clients that boot it keep it from being removed.")
 
     @Argument(help: "The image's name.")
     var name: String
-    @OptionGroup var folder: ImageFolderOption
+    @OptionGroup var daemon: DaemonOptions
 
     func run() throws {
-        try self.folder.store.remove(self.name)
+        let (configuration, _) = try ConfigurationFile(path: self.daemon.config).load()
+        let users = configuration.boot.clients.filter { $0.source == .image(self.name) }.map(\.name)
+        guard users.isEmpty else {
+            throw Failure(
+                .tryAgain,
+                "image \(self.name) is what \(users.joined(separator: ", ")) boots; give that another one first: "
+                    + "apus client set")
+        }
+        try ImageStore(stateFolder: self.daemon.state).remove(self.name)
         print("image \(self.name) removed")
     }
 }
@@ -165,7 +174,6 @@ extension Failure {
             case .notPermitted: .noPermission
             case .noSpace: .cannotCreate
             case .busy: .tryAgain
-            case .exists: .cannotCreate
             case .unknownImage: .unknownName
             case .damaged: .badData
             case .stepFailed: .failed

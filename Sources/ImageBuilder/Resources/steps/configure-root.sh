@@ -39,6 +39,7 @@ enable iscsid.service sysinit.target
 rm -f "$units/sysinit.target.wants/open-iscsi.service" "$units/iscsi.service"
 mask open-iscsi.service
 install -D -m 644 "$files/stop-soon.conf" "$root/etc/systemd/system.conf.d/stop-soon.conf"
+install -D -m 644 "$files/quiet-console.conf" "$root/etc/sysctl.d/quiet-console.conf"
 
 # What a machine on a network disk does not need and that costs seconds of every start.
 mask systemd-udev-settle.service systemd-pstore.service e2scrub_reap.service e2scrub_all.timer apt-daily.timer \
