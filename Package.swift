@@ -84,7 +84,7 @@ let package = Package(
         .target(
             name: "ImageBuilder", dependencies: ["Model", crypto, subprocess, system],
             resources: [.embedInCode("Resources")], swiftSettings: house),
-        room("TryOut", ["BootStory", "ControlAPI", "Model", subprocess, system]),
+        room("TryOut", ["BootStory", "ControlAPI", "Model", nioCore, subprocess, system]),
 
         // The system calls that Swift's Glibc module leaves out.
         .target(name: "CLinux"),

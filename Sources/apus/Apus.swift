@@ -21,6 +21,7 @@ struct Apus: AsyncParsableCommand {
             ServeCommand.self, ClientCommand.self, ServicesCommand.self, StatusCommand.self, TimelineCommand.self,
             ExportCommand.self,
             ImageCommand.self,
+            BootCommand.self,
         ]
     )
 

@@ -5,6 +5,7 @@ import ArgumentParser
 import Control
 import ControlAPI
 import ImageBuilder
+import TryOut
 
 /// What the program ends with when it could not do what it was asked: the values of sysexits(3), so that scripts can
 /// tell a typing error from a missing file.
@@ -51,6 +52,8 @@ struct Failure: Error {
         case is ExitCode, is CleanExit:
             return nil
         case let error as ImageError:
+            self.init(error)
+        case let error as TryOutError:
             self.init(error)
         case let error as ControlError:
             self.init(error)

@@ -1,0 +1,56 @@
+// SPDX-License-Identifier: Apache-2.0
+// SPDX-FileCopyrightText: the Apus authors
+
+/// What starts a machine.
+package enum Firmware: String, Hashable, Sendable, CaseIterable {
+    /// OVMF, whose own PXE loads iPXE by TFTP.
+    case uefi
+    /// SeaBIOS, which starts the iPXE that the network card has in its ROM.
+    case bios
+}
+
+/// The machine's network card.
+package enum NetworkCard: String, Hashable, Sendable, CaseIterable {
+    case virtioNet = "virtio-net"
+    case e1000
+    case e1000e
+
+    /// QEMU's name of it.
+    var device: String {
+        switch self {
+        case .virtioNet: "virtio-net-pci"
+        case .e1000: "e1000"
+        case .e1000e: "e1000e"
+        }
+    }
+}
+
+/// How QEMU runs the machine's processor.
+package enum Accelerator: String, Hashable, Sendable, CaseIterable {
+    /// In software: everywhere, and slowly.
+    case tcg
+    /// On the host's processor.
+    case kvm
+}
+
+/// A machine without any disk.
+package struct Machine: Hashable, Sendable {
+    package static let defaultMemoryMiB = 1024
+
+    package var mac: String
+    package var firmware: Firmware
+    package var card: NetworkCard
+    package var memoryMiB: Int
+    package var accelerator: Accelerator
+
+    package init(
+        mac: String, firmware: Firmware = .uefi, card: NetworkCard = .virtioNet,
+        memoryMiB: Int = Self.defaultMemoryMiB, accelerator: Accelerator = .tcg
+    ) {
+        self.mac = mac
+        self.firmware = firmware
+        self.card = card
+        self.memoryMiB = memoryMiB
+        self.accelerator = accelerator
+    }
+}

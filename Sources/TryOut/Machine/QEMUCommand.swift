@@ -1,0 +1,46 @@
+// SPDX-License-Identifier: Apache-2.0
+// SPDX-FileCopyrightText: the Apus authors
+
+/// The QEMU that is a machine: its serial line is QEMU's standard input and output.
+struct QEMUCommand {
+    static let program = "qemu-system-x86_64"
+    /// OVMF's code, and the variables that a machine begins with.
+    static let firmwareCode = "/usr/share/OVMF/OVMF_CODE_4M.fd"
+    static let firmwareVariables = "/usr/share/OVMF/OVMF_VARS_4M.fd"
+
+    let machine: Machine
+    let tap: String
+    /// The machine's own copy of `firmwareVariables`: the firmware writes to it.
+    let variables: String
+    /// A FIFO that QEMU's monitor reads its commands from, without the `.in` at its end.
+    let monitor: String
+
+    var arguments: [String] {
+        var arguments = [
+            "-nodefaults", "-no-user-config", "-display", "none", "-no-reboot",
+            "-accel", self.machine.accelerator.rawValue, "-m", String(self.machine.memoryMiB),
+            "-netdev", "tap,id=lan,ifname=\(self.tap),script=no,downscript=no",
+            "-device", self.card, "-serial", "stdio",
+            "-chardev", "pipe,id=monitor,path=\(self.monitor)", "-mon", "chardev=monitor,mode=readline",
+        ]
+        switch self.machine.firmware {
+        case .bios:
+            // Without graphics SeaBIOS, iPXE and GRUB speak on the serial line.
+            arguments += ["-machine", "pc,graphics=off"]
+        case .uefi:
+            arguments += [
+                "-machine", "q35",
+                "-drive", "if=pflash,format=raw,readonly=on,file=\(Self.firmwareCode)",
+                "-drive", "if=pflash,format=raw,file=\(self.variables)",
+            ]
+        }
+        return arguments
+    }
+
+    private var card: String {
+        let card = "\(self.machine.card.device),netdev=lan,bootindex=1,mac=\(self.machine.mac)"
+        // OVMF's own PXE does the booting where it has the card's driver, which it does for virtio's only; the other
+        // cards bring iPXE in the ROM that QEMU gives them.
+        return self.machine.firmware == .uefi && self.machine.card == .virtioNet ? card + ",romfile=" : card
+    }
+}

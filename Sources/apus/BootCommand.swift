@@ -1,0 +1,147 @@
+// SPDX-License-Identifier: Apache-2.0
+// SPDX-FileCopyrightText: the Apus authors
+
+import ArgumentParser
+import Control
+import Glibc
+import Model
+import SystemPackage
+import TryOut
+
+/// `apus boot`: arguments only.
+struct BootCommand: AsyncParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "boot",
+        abstract: "Boot a QEMU machine without any disk as one of the configured clients.",
+        discussion: """
+            A daemon with the same images and disks serves it on a bridge of its own, in a network namespace that goes \
+            when the command ends. A line is shown per stage; the status is 0 when the login prompt came.
+
+            Examples:
+              apus boot pc1
+              apus boot pc1 --firmware bios --method kernel
+              apus boot pc1 --console
+              apus boot pc1 --exec 'findmnt -n /' --root-password secret
+            """)
+
+    @Argument(help: "The client's name in the configuration.")
+    var name: String
+    @Option(help: "The machine's firmware.")
+    var firmware = Firmware.uefi
+    @Option(help: "sanboot or kernel, in place of the client's own method.")
+    var method: String?
+    @Option(help: "The transport of method kernel.")
+    var transport: String?
+    @Option(help: "The machine's network card.")
+    var nic = NetworkCard.virtioNet
+    @Option(help: "The machine's memory.")
+    var memory = ByteSize(bytes: UInt64(Machine.defaultMemoryMiB) << 20)
+    @Option(help: "How its processor runs: tcg works everywhere, kvm is fast.")
+    var accelerator = Accelerator.tcg
+    @Flag(help: "Make this terminal the machine's console; Ctrl-] leaves and switches it off.")
+    var console = false
+    @Flag(help: "Wait for the login prompt and shut the machine down; the default.")
+    var untilLogin = false
+    @Option(help: "Run a command in the machine as root; its output and status are this command's.")
+    var exec: String?
+    @Option(help: "The image's root password, for --exec.")
+    var rootPassword: String?
+    @Option(help: "Seconds that the boot may take.")
+    var timeout = TryOutOptions.defaultTimeoutSeconds
+    @Option(help: ArgumentHelp("A file that gets what the machine writes to its console.", valueName: "file"))
+    var consoleLog: String?
+    @OptionGroup var daemon: DaemonOptions
+    /// What the half of the command has that runs within the namespaces.
+    @Flag(help: .hidden)
+    var inside = false
+
+    func validate() throws {
+        guard [self.console, self.untilLogin, self.exec != nil].filter({ $0 }).count <= 1 else {
+            throw ValidationError("--console, --until-login and --exec exclude each other")
+        }
+        guard self.exec == nil || self.rootPassword != nil else {
+            throw ValidationError("--exec needs --root-password")
+        }
+        if let exec, exec.utf8.contains(where: { $0 < 0x20 }) || exec.isEmpty {
+            throw ValidationError("--exec takes one line")
+        }
+        guard self.timeout > 0 else { throw ValidationError("--timeout \(self.timeout): give at least 1 second") }
+        guard (128 << 20...1 << 40).contains(self.memory.bytes) else {
+            throw ValidationError("--memory \(self.memory): give 128M to 1T")
+        }
+        _ = try self.bootMethod()
+    }
+
+    func run() async throws {
+        let (configuration, _) = try ConfigurationFile(path: self.daemon.config).load()
+        guard let client = configuration.boot.clients.first(where: { $0.name == self.name }) else {
+            throw Failure(
+                .unknownName,
+                "there is no client \(self.name) in \(self.daemon.config); add it: apus client add \(self.name) --mac MAC "
+                    + "--image IMAGE")
+        }
+        let program = try self.program()
+        let machine = Machine(
+            mac: MACText.canonical(client.mac) ?? client.mac, firmware: self.firmware, card: self.nic,
+            memoryMiB: Int(self.memory.bytes >> 20),
+            accelerator: self.accelerator)
+        guard self.inside else {
+            let arguments = Array(CommandLine.arguments.dropFirst()) + ["--inside"]
+            let isConsole = self.console
+            let status = try await untilInterrupted {
+                try await Supervisor.run(program, arguments, machine: machine, isConsole: isConsole)
+            }
+            throw ExitCode(status)
+        }
+        let options = TryOutOptions(
+            client: client, machine: machine, method: try self.bootMethod(), goal: self.goal,
+            timeoutSeconds: self.timeout, stateFolder: self.daemon.state, consoleLog: self.consoleLog)
+        throw ExitCode(try await TryOutRun(options, program: program).run())
+    }
+
+    private var goal: TryOutOptions.Goal {
+        if self.console { return .console }
+        if let exec { return .command(exec, password: self.rootPassword ?? "") }
+        return .login
+    }
+
+    private func bootMethod() throws -> BootClient.Method? {
+        guard let transport = BootClient.Transport(rawValue: self.transport ?? "http") else {
+            throw ValidationError("--transport \(self.transport ?? ""): give http or tftp")
+        }
+        switch self.method {
+        case nil where self.transport == nil: return nil
+        case nil, "kernel": return .kernel(transport)
+        case "sanboot" where self.transport == nil: return .sanboot
+        case "sanboot": throw ValidationError("--transport is for --method kernel")
+        case let other?: throw ValidationError("--method \(other): give sanboot or kernel")
+        }
+    }
+
+    /// This program's own file: the machine's daemon, and the inner half, are the same program.
+    private func program() throws -> String {
+        var path = [CChar](repeating: 0, count: Int(PATH_MAX))
+        let count = unsafe readlink("/proc/self/exe", &path, path.count - 1)
+        guard count > 0 else {
+            throw Failure(.failed, "cannot find this program's own file: \(Errno(rawValue: errno))")
+        }
+        return String(decoding: path[..<count].map(UInt8.init(bitPattern:)), as: UTF8.self)
+    }
+}
+
+extension Firmware: ExpressibleByArgument {}
+extension NetworkCard: ExpressibleByArgument {}
+extension Accelerator: ExpressibleByArgument {}
+
+extension Failure {
+    init(_ error: TryOutError) {
+        let status: ExitStatus =
+            switch error.kind {
+            case .missingTool: .unavailable
+            case .notPermitted: .noPermission
+            case .daemon, .notReached, .command: .failed
+            case .interrupted: .tryAgain
+            }
+        self.init(status, error.description)
+    }
+}
