@@ -58,9 +58,7 @@ extension ConnectionHandler {
         switch self.connection.beginDataOut(command, wanted: byteCount) {
         case .complete(let data):
             let nexus = self.session.nexus
-            let step = unit.withUnit {
-                $0.resume(continuation, with: .collected(data, offered: command.expectedDataOut), nexus: nexus)
-            }
+            let step = unit.withUnit { $0.resume(continuation, with: .collected(data), nexus: nexus) }
             self.take(step, command, unit, wantedDataOut: byteCount)
         case .pending(let data):
             let task = PendingTask(command, unit, .collect(continuation, data))
@@ -84,10 +82,7 @@ extension ConnectionHandler {
                 return
             }
             let nexus = self.session.nexus
-            let offered = task.command.expectedDataOut
-            let step = task.unit.withUnit {
-                $0.resume(continuation, with: .collected(gathered, offered: offered), nexus: nexus)
-            }
+            let step = task.unit.withUnit { $0.resume(continuation, with: .collected(gathered), nexus: nexus) }
             self.takeNext(step, task)
         case .read, .perform:
             preconditionFailure("a task without Data-Out was given some")

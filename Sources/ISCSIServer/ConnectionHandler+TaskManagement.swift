@@ -83,6 +83,19 @@ extension ConnectionHandler {
         }
     }
 
+    /// PREEMPT AND ABORT: the status leaves when the tasks of those who were preempted are gone.
+    func finishAfterAborting(_ task: PendingTask, _ result: CommandResult) {
+        let loop = self.session.channel.eventLoop
+        let bound = NIOLoopBound((self, task), eventLoop: loop)
+        let aborted = self.server.abortTasks(of: task.unit, ofNexuses: Set(result.abortsTasksOf))
+        EventLoopFuture.andAllComplete(aborted, on: loop).whenComplete { _ in
+            let (handler, task) = bound.value
+            guard !task.isAborted else { return }
+            handler.finish(task, result)
+            handler.scheduleFlush()
+        }
+    }
+
     private func answer(_ request: TaskManagementRequest, when aborted: [EventLoopFuture<Void>]) {
         let loop = self.session.channel.eventLoop
         let bound = NIOLoopBound(self, eventLoop: loop)

@@ -193,15 +193,23 @@ final class ConnectionHandler: ChannelDuplexHandler {
             return self.finish(command, result)
         }
         let nexus = self.session.nexus
-        let step = command.withCDB { cdb in unit.withUnit { $0.begin(cdb, nexus: nexus) } }
+        let step = command.withCDB { cdb in
+            unit.withUnit { $0.begin(cdb, expectedDataOut: command.expectedDataOut, nexus: nexus) }
+        }
         self.take(step, command, unit)
     }
 
     /// Does what the logical unit says comes next for a command that is not pending yet.
     func take(_ step: TaskStep, _ command: SCSICommand, _ unit: ServedUnit, wantedDataOut: Int = 0) {
         switch step {
-        case .finish(let result):
+        case .finish(let result) where result.abortsTasksOf.isEmpty:
             self.finish(command, result, transferred: wantedDataOut)
+        case .finish(let result):
+            self.connection.open(command)
+            let task = PendingTask(command, unit, .perform(.good))
+            task.wantedDataOut = wantedDataOut
+            self.pending[command.initiatorTaskTag] = task
+            self.finishAfterAborting(task, result)
         case .read(let range):
             self.noteFirstRead()
             self.beginRead(command, unit, range)
@@ -227,8 +235,10 @@ final class ConnectionHandler: ChannelDuplexHandler {
         case .read(let range):
             self.noteFirstRead()
             self.continueAsRead(task, range)
-        case .finish(let result):
+        case .finish(let result) where result.abortsTasksOf.isEmpty:
             self.finish(task, result)
+        case .finish(let result):
+            self.finishAfterAborting(task, result)
         case .write, .collect:
             preconditionFailure("Data-Out is received once, before anything else is done with a command")
         }

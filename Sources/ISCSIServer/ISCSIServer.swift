@@ -289,6 +289,17 @@ extension ISCSIServer {
             return (session.nexus.id, aborted)
         }
     }
+
+    /// Aborts the tasks at `unit` of the nexuses; tells when that is done.
+    func abortTasks(of unit: ServedUnit, ofNexuses ids: Set<UInt64>) -> [EventLoopFuture<Void>] {
+        let handlers = self.state.withLock { state in
+            state.sessions.values.filter { ids.contains($0.session.nexus.id) && $0.isLive }
+                .compactMap { entry in entry.handler.map { (entry.session, $0) } }
+        }
+        return handlers.map { session, handler in
+            session.channel.eventLoop.flatSubmit { handler.value.abortTasks(of: unit) }
+        }
+    }
 }
 
 extension EstablishedLogin {

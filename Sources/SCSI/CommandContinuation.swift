@@ -33,6 +33,7 @@ package enum CommandContinuation: Sendable {
     case writeSame(BlockRange, mayUnmap: Bool, durable: Bool)
 
     case modeSelect(ModeSelect)
+    case persistentReserveOut(PersistentReserveOut)
 }
 
 extension LogicalUnit {
@@ -67,6 +68,7 @@ extension LogicalUnit {
         case .writeSame(let range, let mayUnmap, let durable):
             self.writeSame(range, mayUnmap: mayUnmap, durable: durable, data)
         case .modeSelect(let command): self.modeSelect(command, data, nexus: nexus.id)
+        case .persistentReserveOut(let command): self.persistentReserveOut(command, data, copy nexus)
         default: preconditionFailure("\(continuation) waits for the store, not for Data-Out")
         }
     }

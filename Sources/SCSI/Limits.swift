@@ -19,11 +19,18 @@ package enum Limits {
     /// UNMAP block descriptors of one command: a parameter list of about 4 KiB.
     package static let maximumUnmapDescriptors: UInt32 = 256
 
-    /// The most bytes that one WRITE SAME touches: keeps a store's one request to a second or so.
-    package static let maximumWriteSameBytes: UInt64 = 1 << 30
+    /// The most bytes that one WRITE SAME touches: as much as a WRITE, so that it occupies the store no longer.
+    package static let maximumWriteSameBytes: UInt64 = 16 << 20
 
     /// COMPARE AND WRITE's one-byte block count; more gains nothing.
     package static let maximumCompareAndWriteBlocks: UInt8 = 255
+
+    /// PERSISTENT RESERVE OUT's longest parameter list: some two hundred TransportIDs.
+    static let maximumReserveOutBytes = 64 << 10
+
+    /// Persistent reservation keys of one unit; INSUFFICIENT REGISTRATION RESOURCES beyond. A cluster has one for each
+    /// path of each host.
+    static let registrations = 1024
 
     /// Unit attentions that wait for one nexus; SAM-5 §5.14 lets older ones be dropped for POWER ON beyond that.
     static let pendingAttentions = 16

@@ -8,13 +8,15 @@ extension LogicalUnit {
     /// A nexus has come into being. Its first command learns that everything the initiator knew may be stale
     /// (SAM-5 §5.14): iPXE, edk2, Linux and libiscsi all retry after this unit attention.
     package mutating func nexusBegan(_ nexus: Nexus) {
+        self.nexuses[nexus.id] = nexus
         self.attentions.begin(nexus.id)
         self.attentions.add(.powerOnOrReset, for: nexus.id)
     }
 
     /// A nexus is gone, and with it what it held: RESERVE's reservation (SPC-2 §5.5.1), PREVENT's lock, its unit
-    /// attentions.
+    /// attentions. Persistent reservations are the initiator port's, and stay.
     package mutating func nexusEnded(_ id: UInt64) {
+        self.nexuses[id] = nil
         self.attentions.end(id)
         self.medium.preventing.remove(id)
         if self.reservation?.holder == id {

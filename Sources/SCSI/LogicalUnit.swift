@@ -18,7 +18,11 @@ package struct LogicalUnit: Sendable {
 
     var modes: ModePages
     var attentions = UnitAttentions()
-    var reservation: Reservation?
+    /// The reservation that RESERVE made.
+    var reservation: LegacyReservation?
+    var persistent = PersistentReservations()
+    /// The nexuses that exist, by their identifier.
+    var nexuses: [UInt64: Nexus] = [:]
     var medium: MediumState
 
     package init(
@@ -43,8 +47,8 @@ package struct LogicalUnit: Sendable {
             return self.refuseUnknown(cdb, nexus: nexus.id)
         }
         let access = CommandTable.standard.commands[index].access
-        if self.reservation != nil, self.conflicts(access.reservation, nexus: nexus.id) {
-            return .finish(CommandResult(status: .reservationConflict))
+        if self.isReserved, self.conflicts(access.reservation, nexus) {
+            return .finish(.reservationConflict)
         }
         if self.attentions.pending > 0, !access.traits.contains(.ignoresUnitAttention),
             let code = self.attentions.take(for: nexus.id)
@@ -75,10 +79,7 @@ package struct LogicalUnit: Sendable {
             return .finish(self.failed(error))
         case .performed(.success(let reply)):
             return self.resume(continuation, performed: reply)
-        case .collected(let data, let offered):
-            if case .writeSame = continuation, offered != self.info.geometry.blockSize {
-                return self.check(Sense(.illegalRequest, .invalidFieldInCommandInformationUnit))
-            }
+        case .collected(let data):
             return self.resume(continuation, collected: data, nexus: nexus)
         }
     }

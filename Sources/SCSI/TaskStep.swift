@@ -32,9 +32,8 @@ package enum TaskStep: Sendable {
 
 /// What happened since the last step.
 package enum TaskEvent: Sendable {
-    /// The Data-Out that `.collect` asked for; shorter than asked for when the initiator had less to send. `offered` is
-    /// what it had, in bytes, which may also be more.
-    case collected(ByteBuffer, offered: Int)
+    /// The Data-Out that `.collect` asked for. Shorter than asked for when the initiator had less to send.
+    case collected(ByteBuffer)
     /// The store's answer to `.perform`.
     case performed(Result<BlockReply, BlockError>)
 }
@@ -46,6 +45,8 @@ package struct CommandResult: Sendable {
     package var sense: ByteBuffer?
     /// Data-In, already cut to the CDB's allocation length.
     package var dataIn: ByteBuffer?
+    /// The nexuses whose commands on this unit must be aborted before the status leaves (PREEMPT AND ABORT).
+    package var abortsTasksOf: [UInt64] = []
 
     package init(status: Status, sense: ByteBuffer? = nil, dataIn: ByteBuffer? = nil) {
         self.status = status

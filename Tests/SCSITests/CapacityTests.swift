@@ -164,7 +164,7 @@ struct AnyCDBTests {
                     #expect(byteCount <= 16 << 20, "\(cdb), seed \(seed)")
                     let length = Bool.random(using: &random) ? byteCount : Int.random(in: 0...byteCount, using: &random)
                     let data = ByteBuffer(bytes: (0..<length).map { _ in UInt8.random(in: 0...255, using: &random) })
-                    step = test.unit.resume(continuation, with: .collected(data, offered: data.readableBytes), nexus: test.nexus)
+                    step = test.unit.resume(continuation, with: .collected(data), nexus: test.nexus)
                     continue
                 case .perform(let request, let continuation):
                     #expect(test.medium.contains(request), "\(cdb), seed \(seed)")

@@ -94,7 +94,7 @@ struct ProvisioningTests {
         ("LBDATA", "41 02 00 00 00 00 00 00 01 00", "05/24/00"),
         ("past the end", "41 00 00 01 00 00 00 00 01 00", "05/21/00"),
         ("to the end, beyond the limit", "93 00 00 00 00 00 00 00 00 00 00 00 00 00 00 00", "05/24/00"),
-        ("beyond the limit", "93 00 00 00 00 00 00 00 00 00 00 20 00 01 00 00", "05/24/00"),
+        ("beyond the limit", "93 00 00 00 00 00 00 00 00 00 00 00 80 01 00 00", "05/24/00"),
     ])
     func `WRITE SAME refuses a bad field`(_ name: String, _ cdb: String, _ sense: String) {
         var test = UnitUnderTest(blockCount: name.hasPrefix("past") ? 0x10000 : 0x100_0000)

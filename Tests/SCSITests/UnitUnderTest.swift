@@ -65,7 +65,7 @@ struct UnitUnderTest {
                 return CommandResult(status: .good)
             case .collect(let byteCount, let continuation):
                 let data = ByteBuffer(bytes: dataOut.prefix(byteCount))
-                step = self.unit.resume(continuation, with: .collected(data, offered: data.readableBytes), nexus: nexus)
+                step = self.unit.resume(continuation, with: .collected(data), nexus: nexus)
             case .perform(let request, let continuation):
                 let result = self.medium.perform(request)
                 step = self.unit.resume(continuation, with: .performed(result), nexus: nexus)

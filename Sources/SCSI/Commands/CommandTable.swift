@@ -18,6 +18,8 @@ struct CommandTable: Sendable {
         CommandDescriptor.supportedOperations,
         CommandDescriptor.diagnostics,
         CommandDescriptor.reserveRelease,
+        CommandDescriptor.persistentReserveIn,
+        CommandDescriptor.persistentReserveOut,
     ])
 
     /// In the order of operation code and service action.

@@ -30,7 +30,11 @@ extension LogicalUnit {
         let access = BlockAccess(lba: cdb.uint64(2), count: UInt32(cdb[13]), countOffset: 13)
         let maximumBlocks = UInt32(Limits.maximumCompareAndWriteBlocks)
         if let sense = self.invalid(access, maximumBlocks: maximumBlocks) { return self.check(sense) }
-        guard access.count > 0 else { return .finish(.good) }
+        guard access.count > 0 else {
+            // libiscsi 1.19 sends 256 blocks of data with a count that has wrapped to 0, and wants a refusal.
+            guard cdb.expectedDataOut ?? 0 == 0 else { return self.check(.invalidFieldInCDB(13)) }
+            return .finish(.good)
+        }
         let byteCount = 2 * self.info.geometry.byteCount(access.range)
         if let expected = cdb.expectedDataOut, expected != byteCount {
             return self.check(.invalidFieldInCommandInformationUnit)
@@ -74,7 +78,10 @@ extension LogicalUnit {
     func orWrite(_ operation: OrWrite, read old: ByteBuffer) -> TaskStep {
         var replacement = ByteBuffer()
         replacement.reserveCapacity(old.readableBytes)
-        replacement.writeBytes(zip(old.readableBytesView, operation.mask.readableBytesView).map { $0 | $1 })
+        var (left, right) = (old, operation.mask)
+        while let old = left.readInteger(as: UInt64.self), let mask = right.readInteger(as: UInt64.self) {
+            replacement.writeInteger(old | mask)
+        }
         return .perform(
             .compareAndWrite(
                 operation.range, expected: old, replacement: replacement, durable: operation.durable),

@@ -56,8 +56,8 @@ extension LogicalUnit {
         let loadOrEject = cdb.has(0x02, at: 4)
         let hasPowerCondition = cdb[4] & 0xF0 != 0
         // Another's reservation lets the unit be started, and nothing else (SBC-3 §4.12).
-        if !start || loadOrEject || hasPowerCondition, self.conflicts(.writes, nexus: nexus.id) {
-            return .finish(CommandResult(status: .reservationConflict))
+        if !start || loadOrEject || hasPowerCondition, self.conflicts(.writes, nexus) {
+            return .finish(.reservationConflict)
         }
         guard !hasPowerCondition else { return .finish(.good) }
         if loadOrEject {
@@ -78,8 +78,8 @@ extension LogicalUnit {
     fileprivate mutating func preventAllow(_ cdb: CDB, _ nexus: Nexus) -> TaskStep {
         guard cdb[4] & 0x02 == 0 else { return self.check(.invalidFieldInCDB(4, bit: 1)) }
         if cdb.has(0x01, at: 4) {
-            guard !self.conflicts(.writes, nexus: nexus.id) else {
-                return .finish(CommandResult(status: .reservationConflict))
+            guard !self.conflicts(.writes, nexus) else {
+                return .finish(.reservationConflict)
             }
             self.medium.preventing.insert(nexus.id)
         } else {

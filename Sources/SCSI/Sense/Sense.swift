@@ -129,6 +129,7 @@ extension Sense {
 
 extension CommandResult {
     static let good = CommandResult(status: .good)
+    static let reservationConflict = CommandResult(status: .reservationConflict)
 
     static func good(_ dataIn: ByteBuffer) -> CommandResult {
         CommandResult(status: .good, dataIn: dataIn)

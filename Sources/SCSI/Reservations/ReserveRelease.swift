@@ -1,34 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // SPDX-FileCopyrightText: the Apus authors
 
-/// A reservation of the whole logical unit.
-///
-/// RESERVE and RELEASE are SPC-2's; initiators that know nothing else still use them, and they end with their nexus.
-struct Reservation: Sendable {
-    /// The nexus that holds it.
-    var holder: UInt64
-}
-
-/// Which commands another nexus's reservation keeps out.
-enum ReservationRule: Sendable {
-    /// None (INQUIRY, REPORT LUNS, REQUEST SENSE, READ CAPACITY …).
-    case always
-    /// RESERVE's only; persistent reservations let the command through (TEST UNIT READY …).
-    case unlessReserved
-    /// Those that exclude reading.
-    case reads
-    /// All.
-    case writes
-}
-
-extension LogicalUnit {
-    /// Whether a command under `rule` must end with RESERVATION CONFLICT.
-    func conflicts(_ rule: ReservationRule, nexus: UInt64) -> Bool {
-        guard let reservation = self.reservation, reservation.holder != nexus else { return false }
-        return rule != .always
-    }
-}
-
 extension CommandDescriptor {
     /// RESERVE and RELEASE (SPC-2 §7.21–7.24). Third-party reservations and extents went out of use with them.
     static let reserveRelease: [CommandDescriptor] = [
@@ -50,13 +22,17 @@ extension CommandDescriptor {
 extension LogicalUnit {
     fileprivate mutating func reserve(_ cdb: CDB, _ nexus: Nexus) -> TaskStep {
         if let sense = self.unsupportedExtent(cdb) { return self.check(sense) }
-        self.reservation = Reservation(holder: nexus.id)
+        // The two kinds of reservation exclude each other (SPC-4 §5.12.3, CRH=0).
+        guard self.persistent.registrations.isEmpty else { return .finish(.reservationConflict) }
+        self.reservation = LegacyReservation(holder: nexus.id)
         return .finish(.good)
     }
 
     /// Releasing what another holds, or nobody, changes nothing and is no error.
     fileprivate mutating func release(_ cdb: CDB, _ nexus: Nexus) -> TaskStep {
         if let sense = self.unsupportedExtent(cdb) { return self.check(sense) }
+        // The two kinds of reservation exclude each other (SPC-4 §5.12.3, CRH=0).
+        guard self.persistent.registrations.isEmpty else { return .finish(.reservationConflict) }
         if self.reservation?.holder == nexus.id {
             self.reservation = nil
         }

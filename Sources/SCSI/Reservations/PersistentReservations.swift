@@ -1,0 +1,109 @@
+// SPDX-License-Identifier: Apache-2.0
+// SPDX-FileCopyrightText: the Apus authors
+
+/// The persistent reservations of a logical unit (SPC-4 §5.12): who is registered, and who of them has reserved it.
+///
+/// A registration belongs to an initiator port and a target port, by their names, so it outlives sessions. It does not
+/// outlive the daemon: APTPL is refused.
+struct PersistentReservations: Sendable {
+    /// PRGENERATION: counts the changes of the registrations.
+    private(set) var generation: UInt32 = 0
+    var registrations: [Registration] = []
+    var reservation: PersistentReservation?
+
+    /// One I_T nexus, by the names of its ports.
+    struct NexusPorts: Hashable, Sendable {
+        /// Lower case, as iSCSI names are compared.
+        var initiatorPort: String
+        /// Nil where the registration holds for all target ports (ALL_TG_PT).
+        var targetPort: TargetPort?
+
+        struct TargetPort: Hashable, Sendable {
+            var targetName: String
+            var relativePort: UInt16
+        }
+    }
+
+    struct Registration: Sendable {
+        var port: NexusPorts
+        var key: UInt64
+    }
+
+    mutating func countChange() {
+        self.generation &+= 1
+    }
+
+    func index(of nexus: borrowing Nexus) -> Int? {
+        let initiatorPort = nexus.initiatorPort.lowercased()
+        let target = NexusPorts.TargetPort(
+            targetName: nexus.targetName, relativePort: nexus.relativeTargetPort)
+        return self.registrations.firstIndex {
+            $0.port.initiatorPort == initiatorPort && ($0.port.targetPort == nil || $0.port.targetPort == target)
+        }
+    }
+
+    func registration(of nexus: borrowing Nexus) -> Registration? {
+        self.index(of: nexus).map { self.registrations[$0] }
+    }
+
+    func registration(_ port: NexusPorts) -> Registration? {
+        self.registrations.first { $0.port == port }
+    }
+
+    /// Whether the registration holds the reservation. Of the all-registrants types everyone does.
+    func isHolder(_ registration: Registration) -> Bool {
+        guard let reservation else { return false }
+        return reservation.type.isAllRegistrants || reservation.holder == registration.port
+    }
+
+    /// The key that READ RESERVATION shows, and that PREEMPT of the reservation names: zero for the all-registrants
+    /// types.
+    var holderKey: UInt64? {
+        guard let reservation else { return nil }
+        guard !reservation.type.isAllRegistrants else { return 0 }
+        return self.registrations.first { $0.port == reservation.holder }?.key
+    }
+}
+
+/// A persistent reservation of the logical unit, the only scope there is.
+struct PersistentReservation: Sendable {
+    var type: ReservationType
+    /// Who made it. For the all-registrants types one holder among others.
+    var holder: PersistentReservations.NexusPorts
+}
+
+/// The types of persistent reservations (SPC-4 §6.15.3.4).
+enum ReservationType: UInt8, Sendable, CaseIterable {
+    case writeExclusive = 0x1
+    case exclusiveAccess = 0x3
+    case writeExclusiveRegistrantsOnly = 0x5
+    case exclusiveAccessRegistrantsOnly = 0x6
+    case writeExclusiveAllRegistrants = 0x7
+    case exclusiveAccessAllRegistrants = 0x8
+
+    var isAllRegistrants: Bool {
+        self == .writeExclusiveAllRegistrants || self == .exclusiveAccessAllRegistrants
+    }
+
+    /// Whether everyone who is registered may do everything.
+    var admitsRegistrants: Bool {
+        self != .writeExclusive && self != .exclusiveAccess
+    }
+
+    /// Whether those who are not let in may not even read.
+    var excludesReading: Bool {
+        switch self {
+        case .exclusiveAccess, .exclusiveAccessRegistrantsOnly, .exclusiveAccessAllRegistrants: true
+        case .writeExclusive, .writeExclusiveRegistrantsOnly, .writeExclusiveAllRegistrants: false
+        }
+    }
+}
+
+extension Nexus {
+    /// The names that a registration of this nexus goes by.
+    var ports: PersistentReservations.NexusPorts {
+        PersistentReservations.NexusPorts(
+            initiatorPort: self.initiatorPort.lowercased(),
+            targetPort: .init(targetName: self.targetName, relativePort: self.relativeTargetPort))
+    }
+}
