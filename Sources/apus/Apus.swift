@@ -18,7 +18,8 @@ struct Apus: AsyncParsableCommand {
             """,
         version: "apus 0.1.0",
         subcommands: [
-            ServeCommand.self, ClientCommand.self, ServicesCommand.self, StatusCommand.self, TimelineCommand.self,
+            ServeCommand.self, ConfigCommand.self, ClientCommand.self, ServicesCommand.self, StatusCommand.self,
+            TimelineCommand.self,
             ExportCommand.self,
             ImageCommand.self,
             BootCommand.self,

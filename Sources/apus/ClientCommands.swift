@@ -19,7 +19,7 @@ struct ClientCommand: AsyncParsableCommand {
             """,
         subcommands: [
             ClientAddCommand.self, ClientListCommand.self, ClientShowCommand.self, ClientSetCommand.self,
-            ClientRemoveCommand.self,
+            ClientResetCommand.self, ClientRemoveCommand.self,
         ])
 }
 
@@ -206,6 +206,22 @@ struct ClientSetCommand: AsyncParsableCommand {
         let change = Change.patchClient(name: self.name, patch: .object(self.patch))
         let outcome = try await self.options.administration.change(ChangeRequest(change))
         print(outcome.words("changed \(self.name)"))
+    }
+}
+
+struct ClientResetCommand: AsyncParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "reset", abstract: "Make a machine's disk a fresh copy of its image; what was on it is lost.",
+        discussion: "The machine must be off.")
+
+    @Argument(help: "The machine's name.")
+    var name: String
+
+    @OptionGroup var options: DaemonOptions
+
+    func run() async throws {
+        try await self.options.administration.resetDisk(ofClient: self.name)
+        print("\(self.name) starts from its image again")
     }
 }
 

@@ -85,7 +85,7 @@ struct Stage {
     let daemon: Daemon
     let file: ConfigurationFile
 
-    init(_ configuration: Configuration = Configuration(), stores: MemoryStores = MemoryStores()) throws {
+    init(_ configuration: Configuration = Configuration(), stores: any StoreOpening = MemoryStores()) throws {
         let folder = try TemporaryFolder()
         self.folder = folder
         self.file = ConfigurationFile(path: folder.path + "/saveconfig.json")
@@ -130,6 +130,10 @@ final class TemporaryFolder: Sendable {
         unsafe closedir(stream)
         _ = unsafe rmdir(path)
     }
+}
+
+func makeFolder(_ path: String) throws {
+    guard unsafe mkdir(path, 0o755) == 0 else { throw Errno(rawValue: errno) }
 }
 
 let services = ServiceSettings(address: "10.77.0.1", interface: "br0", dhcp: .proxy)

@@ -45,6 +45,10 @@ struct ErrorLineTests {
         Mistake(
             line: "services set --interface lo --address 10.0.0.1 --dhcp proxy --router 10.0.0.9", status: 64,
             words: "--router"),
+        Mistake(line: "client reset pc1", status: 67, words: "no machine pc1"),
+        Mistake(line: "config show --version 3", status: 66, words: "no earlier version 3"),
+        Mistake(line: "config rollback x", status: 64, words: "'x' is invalid"),
+        Mistake(line: "config reload", status: 69, words: "apus serve"),
         Mistake(line: "status", status: 69, words: "apus serve"),
         Mistake(line: "timeline pc1", status: 69, words: "apus serve"),
         Mistake(line: "timeline pc1 --follow", status: 69, words: "apus serve"),

@@ -21,7 +21,8 @@ struct ErrorAnswers: RouterMiddleware {
             let status: HTTPResponse.Status = failure.isUnknownName ? .notFound : .tooManyRequests
             return try Routes.answer(ErrorReport(error: failure.description), status: status)
         } catch let problem as FileProblem {
-            return try Routes.answer(ErrorReport(error: problem.description), status: .unprocessableContent)
+            let status: HTTPResponse.Status = problem.kind == .missing ? .notFound : .unprocessableContent
+            return try Routes.answer(ErrorReport(error: problem.description), status: status)
         } catch let error as JSONTextError {
             return try Routes.answer(ErrorReport(error: "the request: \(error)"), status: .badRequest)
         } catch let error as HTTPError {

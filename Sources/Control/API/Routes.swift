@@ -20,9 +20,22 @@ enum Routes {
             let change = try await Self.body(ChangeRequest.self, of: request)
             return try Self.answer(
                 await daemon.change(
-                    Self.change(change.change), expecting: change.expecting, dryRun: change.dryRun ?? false))
+                    Self.change(change.change), expecting: change.expecting, dryRun: change.dryRun ?? false,
+                    keepGoing: change.keepGoing ?? false))
         }
         api.post("reload") { _, _ in try Self.answer(await daemon.reload()) }
+        api.get("history") { _, _ in
+            let file = daemon.file
+            return try Self.answer(await Daemon.blocking { file.history().map(VersionReport.init) })
+        }
+        api.get("history/:number") { _, context in
+            let number = try context.parameters.require("number", as: Int.self)
+            let file = daemon.file
+            return try Self.answer(await Daemon.blocking { try file.report(ofVersion: number) })
+        }
+        api.post("clients/:name/reset") { _, context in
+            try Self.answer(await daemon.resetDisk(ofClient: Self.name(context)))
+        }
         api.get("clients/:name/timeline") { request, context in
             let name = try Self.name(context)
             guard request.uri.queryParameters["follow"] == "true" else {

@@ -36,10 +36,22 @@ package enum ChangeFailure: Error, Sendable, CustomStringConvertible {
     }
 }
 
+/// How a change is to be made.
+struct ChangeTerms: Sendable {
+    var expecting: Int?
+    var dryRun = false
+    var keepGoing = false
+    /// False where the change came from the file.
+    var isSaved = true
+}
+
 extension Daemon {
     /// Makes a change, or says why not and leaves everything as it was.
-    package func change(_ change: Change, expecting: Int? = nil, dryRun: Bool = false) async throws -> ChangeReport {
-        try await self.inTurn { try await $0.make(change, expecting: expecting, dryRun: dryRun) }
+    package func change(
+        _ change: Change, expecting: Int? = nil, dryRun: Bool = false, keepGoing: Bool = false
+    ) async throws -> ChangeReport {
+        let terms = ChangeTerms(expecting: expecting, dryRun: dryRun, keepGoing: keepGoing)
+        return try await self.inTurn { try await $0.make(change, terms) }
     }
 
     /// Reads the file again and serves what it says; a bad one changes nothing.
@@ -48,45 +60,48 @@ extension Daemon {
         return try await self.inTurn { daemon in
             let mark = await Self.blocking { file.mark() }
             let (configuration, problems) = try await Self.blocking { try file.load() }
-            let errors = problems.filter { $0.severity == .error }
-            guard errors.isEmpty else { throw ChangeFailure.invalid(errors) }
-            let report = try await daemon.make(.replace(configuration), saving: false)
+            let report = try await daemon.make(
+                .replace(configuration, unreadable: problems), ChangeTerms(isSaved: false))
             daemon.mark = mark
             return report
         }
     }
 
-    private func make(
-        _ change: Change, expecting: Int? = nil, dryRun: Bool = false, saving: Bool = true
-    ) async throws -> ChangeReport {
-        if let expecting, expecting != self.generation { throw ChangeFailure.otherGeneration(self.generation) }
+    private func make(_ change: Change, _ terms: ChangeTerms) async throws -> ChangeReport {
+        if let expecting = terms.expecting, expecting != self.generation {
+            throw ChangeFailure.otherGeneration(self.generation)
+        }
         let changed = try self.changed(by: change)
+        let unreadable = if case .replace(_, let problems) = change { problems } else { self.unreadable }
         let surroundings = await self.surroundings()
         let (before, oldProblems) = self.configuration.expanded(in: surroundings)
         let (desired, newProblems) = changed.expanded(in: surroundings)
         // A fault that was there already does not forbid to change something else.
-        let known = Set(oldProblems.map(\.cause))
-        let added = newProblems.filter { $0.severity == .error && !known.contains($0.cause) }
-        guard added.isEmpty else { throw ChangeFailure.invalid(added) }
+        let known = Set((self.unreadable + oldProblems).map(\.cause))
+        let added = (unreadable + newProblems).filter { $0.severity == .error && !known.contains($0.cause) }
+        guard added.isEmpty || terms.keepGoing else { throw ChangeFailure.invalid(added) }
         let steps = Plan.diff(self.running, desired)
         let words = steps.map(\.description)
-        guard !dryRun else { return ChangeReport(generation: self.generation, steps: words, problems: newProblems) }
+        guard !terms.dryRun else {
+            return ChangeReport(generation: self.generation, steps: words, problems: unreadable + newProblems)
+        }
         do {
             let faults = await self.carryOut(steps)
             let earlier = Set(self.problems.map(\.cause))
             let fresh = faults.filter { !earlier.contains($0.cause) }
-            guard fresh.isEmpty else { throw ChangeFailure.notApplied(fresh) }
+            guard fresh.isEmpty || terms.keepGoing else { throw ChangeFailure.notApplied(fresh) }
             if changed != self.configuration {
-                if saving { try await self.save(changed) }
+                if terms.isSaved { try await self.save(changed) }
                 self.configuration = changed
                 self.generation += 1
             }
-            self.problems = newProblems + faults
+            self.unreadable = unreadable
+            self.problems = unreadable + newProblems + faults + (await self.staleDisks(in: surroundings))
             self.configureChronicle()
             return ChangeReport(generation: self.generation, steps: words, problems: self.problems)
         } catch {
             let faults = await self.carryOut(Plan.diff(self.running, before))
-            self.problems = oldProblems + faults
+            self.problems = self.unreadable + oldProblems + faults + (await self.staleDisks(in: surroundings))
             throw error
         }
     }
@@ -109,17 +124,18 @@ extension Daemon {
     }
 
     /// Serves the configuration as far as it can be served.
-    func deploy(unreadable: [Problem]) async {
-        let (desired, problems) = self.configuration.expanded(in: await self.surroundings())
+    func deploy() async {
+        let surroundings = await self.surroundings()
+        let (desired, problems) = self.configuration.expanded(in: surroundings)
         let faults = await self.carryOut(Plan.diff(self.running, desired))
-        self.problems = unreadable + problems + faults
+        self.problems = self.unreadable + problems + faults + (await self.staleDisks(in: surroundings))
         self.configureChronicle()
         for problem in self.problems {
             self.logger.log(level: problem.severity == .error ? .error : .warning, "\(problem)")
         }
     }
 
-    private func surroundings() async -> Surroundings {
+    func surroundings() async -> Surroundings {
         let folder = ImageFolder(stateFolder: self.options.stateFolder)
         return await Self.blocking { folder.surroundings() }
     }

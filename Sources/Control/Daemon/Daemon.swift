@@ -32,7 +32,9 @@ package actor Daemon {
     var mark: ConfigurationFile.Mark?
     var running = Deployment()
     var units: [String: ServedUnit] = [:]
-    /// What is configured and does not run.
+    /// What of the file made no sense; it is kept there.
+    var unreadable: [Problem] = []
+    /// What is configured and does not run, or not as one may think.
     var problems: [Problem] = []
     var chronicle = Chronicle()
     var unknownMachines = UnknownMachines()
@@ -83,7 +85,7 @@ package actor Daemon {
         self.seams = makeSeams { inbox.yield(Event(at: .now(), kind: .session($0))) }
     }
 
-    var file: ConfigurationFile {
+    nonisolated var file: ConfigurationFile {
         ConfigurationFile(path: self.options.configurationPath)
     }
 
@@ -94,7 +96,8 @@ package actor Daemon {
         let (configuration, problems) = try await Self.blocking { try file.load() }
         self.configuration = configuration
         self.generation = await Self.blocking { file.generation }
-        await self.inTurn { await $0.deploy(unreadable: problems) }
+        self.unreadable = problems
+        await self.inTurn { await $0.deploy() }
     }
 
     /// Ends everything: sessions get their grace, stores are flushed and closed.

@@ -2,7 +2,10 @@
 // SPDX-FileCopyrightText: the Apus authors
 
 import CLinux
+import ControlAPI
 import Glibc
+import Model
+import NIOCore
 import SystemPackage
 
 /// A machine's own disk: a copy of its image, made when it is first needed.
@@ -13,10 +16,10 @@ enum ClientDisk {
     static func make(_ path: String, copyOf original: String, size: Int?) throws(FileProblem) {
         do {
             try SystemFiles.makeFolder(SystemFiles.folder(of: path), mode: 0o750)
-            let source = try FileDescriptor.open(FilePath(original), .readOnly, options: .closeOnExec)
+            let source = try SystemPackage.FileDescriptor.open(FilePath(original), .readOnly, options: .closeOnExec)
             try source.closeAfter {
                 let temporary = path + ".new"
-                let copy = try FileDescriptor.open(
+                let copy = try SystemPackage.FileDescriptor.open(
                     FilePath(temporary), .writeOnly, options: [.create, .truncate, .closeOnExec],
                     permissions: [.ownerReadWrite, .groupRead])
                 do {
@@ -30,13 +33,56 @@ enum ClientDisk {
                     throw error
                 }
             }
+            try Self.record(Origin(of: original), of: path)
             try SystemFiles.syncFolder(SystemFiles.folder(of: path))
         } catch {
             throw FileProblem("make \(path) as a copy of \(original)", error)
         }
     }
 
-    private static func copy(_ source: FileDescriptor, to copy: FileDescriptor, size: Int?) throws {
+    /// What a disk was made from, kept beside it.
+    private struct Origin: Codable, Equatable {
+        var original: String
+        var version: String
+
+        init(of original: String) {
+            self.original = original
+            self.version = ImageFolder.image(in: SystemFiles.folder(of: original))?.version ?? ""
+        }
+    }
+
+    private static func originPath(_ disk: String) -> String { disk + ".origin" }
+
+    private static func record(_ origin: Origin, of disk: String) throws {
+        let file = try SystemPackage.FileDescriptor.open(
+            FilePath(Self.originPath(disk)), .writeOnly, options: [.create, .truncate, .closeOnExec],
+            permissions: [.ownerReadWrite, .groupRead])
+        let text = try JSONText.pretty(origin)
+        try file.closeAfter { _ = try file.writeAll(text.readableBytesView) }
+    }
+
+    /// Whether the disk at `path` was made from something else than what `original` is now.
+    static func isStale(_ path: String, copyOf original: String) -> Bool {
+        guard SystemFiles.exists(path), let text = try? SystemFiles.read(Self.originPath(path)),
+            let origin = try? JSONText.read(Origin.self, from: text)
+        else { return false }
+        return origin != Origin(of: original)
+    }
+
+    /// Does away with a disk, so that it is made anew when it is next needed.
+    static func remove(_ path: String) throws(FileProblem) {
+        do {
+            for path in [Self.originPath(path), path] where SystemFiles.exists(path) {
+                try SystemFiles.remove(path)
+            }
+        } catch {
+            throw FileProblem("remove \(path)", error)
+        }
+    }
+
+    private static func copy(_ source: SystemPackage.FileDescriptor, to copy: SystemPackage.FileDescriptor, size: Int?)
+        throws
+    {
         let length = try source.seek(offset: 0, from: .end)
         if clinux_clone(copy.rawValue, source.rawValue) != 0 {
             try copy.resize(to: length)
@@ -46,7 +92,9 @@ enum ClientDisk {
     }
 
     /// Copies what is not a hole.
-    private static func copyData(_ source: FileDescriptor, to copy: FileDescriptor, length: off_t) throws {
+    private static func copyData(
+        _ source: SystemPackage.FileDescriptor, to copy: SystemPackage.FileDescriptor, length: off_t
+    ) throws {
         var offset: off_t = 0
         while offset < length {
             let start = clinux_next_data(source.rawValue, offset)

@@ -18,12 +18,17 @@ package struct ImageFolder: Sendable {
         let images = self.stateFolder + "/images"
         for name in SystemFiles.names(in: images) {
             let folder = "\(images)/\(name)"
-            guard let text = try? SystemFiles.read("\(folder)/\(ImageLayout.manifest)"),
-                let manifest = try? JSONText.read(ImageManifest.self, from: text),
-                manifest.format <= ImageManifest.currentFormat
-            else { continue }
-            surroundings.images[name] = BootableImage(folder: folder, manifest: manifest)
+            surroundings.images[name] = Self.image(in: folder)
         }
         return surroundings
+    }
+
+    /// The image whose files are in `folder`; nil where there is none that is whole.
+    static func image(in folder: String) -> BootableImage? {
+        guard let text = try? SystemFiles.read("\(folder)/\(ImageLayout.manifest)"),
+            let manifest = try? JSONText.read(ImageManifest.self, from: text),
+            manifest.format <= ImageManifest.currentFormat
+        else { return nil }
+        return BootableImage(folder: folder, manifest: manifest)
     }
 }

@@ -57,29 +57,70 @@ package struct Administration: Sendable {
     private func edit(_ request: ChangeRequest) async throws -> ChangeReport {
         let lock = try await self.lock()
         defer { withExtendedLifetime(lock) {} }
-        let (present, unreadable) = try self.file.load()
+        let (present, earlier) = try self.file.load()
         if let expecting = request.expecting, expecting != self.file.generation {
             throw ChangeFailure.otherGeneration(self.file.generation)
         }
-        let changed = try Self.changed(present, by: request)
+        let change = try Self.change(request)
+        let unreadable = if case .replace(_, let problems) = change { problems } else { earlier }
+        let changed = try Self.changed(present, by: change)
         let surroundings = self.images.surroundings()
-        let known = Set(present.validate(in: surroundings).map(\.cause))
-        let problems = changed.validate(in: surroundings)
+        let known = Set((earlier + present.validate(in: surroundings)).map(\.cause))
+        let problems = unreadable + changed.validate(in: surroundings)
         let added = problems.filter { $0.severity == .error && !known.contains($0.cause) }
-        guard added.isEmpty else { throw ChangeFailure.invalid(added) }
+        guard added.isEmpty || request.keepGoing == true else { throw ChangeFailure.invalid(added) }
         if request.dryRun != true { try self.file.save(changed) }
         let before = present.expanded(in: surroundings).deployment
         let steps = Plan.diff(before, changed.expanded(in: surroundings).deployment).map(\.description)
-        return ChangeReport(generation: self.file.generation, steps: steps, problems: unreadable + problems)
+        return ChangeReport(generation: self.file.generation, steps: steps, problems: problems)
+    }
+
+    private static func change(_ request: ChangeRequest) throws(ChangeFailure) -> Change {
+        do throws(ChangeRefusal) {
+            return try Change.read(request.change)
+        } catch {
+            throw .refused(error)
+        }
     }
 
     private static func changed(
-        _ configuration: Configuration, by request: ChangeRequest
+        _ configuration: Configuration, by change: Change
     ) throws(ChangeFailure) -> Configuration {
         do throws(ChangeRefusal) {
-            return try configuration.applying(Change.read(request.change))
+            return try configuration.applying(change)
         } catch {
             throw .refused(error)
+        }
+    }
+
+    /// What the configuration was before, the oldest first.
+    package func history() async throws -> [VersionReport] {
+        do {
+            return try await self.client.history()
+        } catch let error as ControlError where error.kind == .notRunning {
+            return self.file.history().map(VersionReport.init)
+        }
+    }
+
+    /// What the configuration was as version `number`.
+    package func version(_ number: Int) async throws -> ConfigurationReport {
+        do {
+            return try await self.client.version(number)
+        } catch let error as ControlError where error.kind == .notRunning {
+            return try self.file.report(ofVersion: number)
+        }
+    }
+
+    /// Makes the machine's disk a fresh copy of its image; what was on it is lost.
+    package func resetDisk(ofClient name: String) async throws {
+        do {
+            try await self.client.resetDisk(of: name)
+        } catch let error as ControlError where error.kind == .notRunning {
+            let lock = try await self.lock()
+            defer { withExtendedLifetime(lock) {} }
+            let client = try await self.client(name)
+            try client.checkResettable()
+            try ClientDisk.remove(client.diskPath(in: Surroundings(stateFolder: self.images.stateFolder)))
         }
     }
 

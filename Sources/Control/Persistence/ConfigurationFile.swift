@@ -53,6 +53,12 @@ package struct ConfigurationFile: Sendable {
         }
     }
 
+    /// The change that puts the configuration of the file at `path` in the place of the present one.
+    package static func change(from path: String) throws(FileProblem) -> Change {
+        let (configuration, problems) = try Self.load(path)
+        return .replace(configuration, unreadable: problems)
+    }
+
     /// Makes `configuration` the one on disk; durable when it returns.
     package func save(_ configuration: Configuration) throws(FileProblem) {
         let folder = SystemFiles.folder(of: self.path)

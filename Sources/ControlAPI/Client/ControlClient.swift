@@ -31,6 +31,19 @@ package struct ControlClient: Sendable {
         try await self.request(.POST, "/v1/reload")
     }
 
+    package func history() async throws -> [VersionReport] {
+        try await self.request(.GET, "/v1/history")
+    }
+
+    package func version(_ number: Int) async throws -> ConfigurationReport {
+        try await self.request(.GET, "/v1/history/\(number)")
+    }
+
+    /// Makes a machine's disk a fresh copy of its image; what was on it is lost.
+    package func resetDisk(of client: String) async throws {
+        let _: ChangeReport = try await self.request(.POST, "/v1/clients/\(PathSegment.encoded(client))/reset")
+    }
+
     package func timeline(of client: String) async throws -> TimelineReport {
         try await self.request(.GET, "/v1/clients/\(PathSegment.encoded(client))/timeline")
     }

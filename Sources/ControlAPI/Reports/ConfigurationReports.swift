@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // SPDX-FileCopyrightText: the Apus authors
 
+package import BootStory
 package import Model
 
 /// `GET /v1/configuration`.
@@ -23,11 +24,14 @@ package struct ChangeRequest: Codable, Sendable, Hashable {
     package var expecting: Int?
     /// Says what would be done and does nothing.
     package var dryRun: Bool?
+    /// Leaves out what cannot be served instead of refusing the change because of it.
+    package var keepGoing: Bool?
 
-    package init(_ change: Change, expecting: Int? = nil, dryRun: Bool = false) {
+    package init(_ change: Change, expecting: Int? = nil, dryRun: Bool = false, keepGoing: Bool = false) {
         self.change = change.json
         self.expecting = expecting
         self.dryRun = dryRun ? true : nil
+        self.keepGoing = keepGoing ? true : nil
     }
 }
 
@@ -43,6 +47,18 @@ package struct ChangeReport: Codable, Sendable, Hashable {
         self.generation = generation
         self.steps = steps
         self.problems = problems
+    }
+}
+
+/// `GET /v1/history`: what the configuration was before.
+package struct VersionReport: Codable, Sendable, Hashable {
+    package var number: Int
+    /// Until when it was the configuration.
+    package var written: Instant
+
+    package init(number: Int, written: Instant) {
+        self.number = number
+        self.written = written
     }
 }
 

@@ -13,7 +13,7 @@ extension Change {
             .object(["op": .string("client.remove"), "name": .string(name)])
         case .setServices(let services):
             .object(["op": .string("services.set"), "services": services?.json ?? .null])
-        case .replace(let configuration):
+        case .replace(let configuration, _):
             .object(["op": .string("replace"), "configuration": configuration.json])
         }
     }
@@ -40,9 +40,7 @@ extension Change {
                 : reader.nested("services") { ServiceSettings(&$0) }.map(Change.setServices)
         case "replace":
             let (configuration, problems) = Configuration.read(members["configuration"] ?? .null)
-            let errors = problems.filter { $0.severity == .error }
-            guard errors.isEmpty else { throw .unreadable(errors) }
-            return .replace(configuration)
+            return .replace(configuration, unreadable: problems)
         case let op:
             throw .unreadable([.error("op", "\(op) is not a change", "send one of the API's changes")])
         }

@@ -12,7 +12,8 @@ package enum Change: Hashable, Sendable {
     case removeClient(name: String)
     /// Sets the boot services, or with nil does away with them.
     case setServices(ServiceSettings?)
-    case replace(Configuration)
+    /// Puts another configuration in the place of this one. `unreadable` is what could not be read of it.
+    case replace(Configuration, unreadable: [Problem] = [])
 }
 
 /// Why a change makes no sense for the configuration it met.
@@ -58,7 +59,7 @@ extension Configuration {
             result.boot.clients.remove(at: try self.index(ofClient: name))
         case .setServices(let services):
             result.boot.services = services
-        case .replace(let configuration):
+        case .replace(let configuration, _):
             result = configuration
         }
         return result

@@ -11,13 +11,19 @@ package struct BootableImage: Hashable, Sendable {
     package var initramfsPath: String
     /// What the kernel needs to be told to find its root, without what names the target.
     package var kernelArguments: String
+    /// What distinguishes it from earlier images of its name.
+    package var version: String
 
-    package init(diskPath: String, size: Int, kernelPath: String, initramfsPath: String, kernelArguments: String) {
+    package init(
+        diskPath: String, size: Int, kernelPath: String, initramfsPath: String, kernelArguments: String,
+        version: String = ""
+    ) {
         self.diskPath = diskPath
         self.size = size
         self.kernelPath = kernelPath
         self.initramfsPath = initramfsPath
         self.kernelArguments = kernelArguments
+        self.version = version
     }
 }
 
@@ -45,6 +51,7 @@ extension BootableImage {
         self.init(
             diskPath: "\(folder)/\(ImageLayout.disk)", size: Int(clamping: manifest.sizeBytes),
             kernelPath: "\(folder)/\(ImageLayout.kernel)", initramfsPath: "\(folder)/\(ImageLayout.initramfs)",
-            kernelArguments: manifest.kernelArguments.joined(separator: " "))
+            kernelArguments: manifest.kernelArguments.joined(separator: " "),
+            version: "\(manifest.recipeHash) of \(manifest.created)")
     }
 }

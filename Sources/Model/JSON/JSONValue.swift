@@ -24,6 +24,24 @@ package enum JSONValue: Hashable, Sendable {
         }
     }
 
+    /// This document with passwords replaced, for eyes.
+    package var hidingSecrets: JSONValue {
+        switch self {
+        case .array(let values): .array(values.map(\.hidingSecrets))
+        case .object(let members):
+            .object(
+                Dictionary(
+                    uniqueKeysWithValues: members.map { key, value in
+                        (
+                            key,
+                            key.hasSuffix("password") && value != .string("")
+                                ? .string("(hidden)") : value.hidingSecrets
+                        )
+                    }))
+        default: self
+        }
+    }
+
     /// This value changed by `patch` as RFC 7396 says: objects merge, null removes, all else replaces.
     package func merging(_ patch: JSONValue) -> JSONValue {
         guard case .object(let changes) = patch else { return patch }
