@@ -117,7 +117,7 @@ let package = Package(
             ]),
         // Runs the built program.
         tests("Program", []),
-        tests("ImageBuilder", ["ImageBuilder"]),
-        tests("TryOut", ["TryOut"]),
+        tests("ImageBuilder", ["ImageBuilder", "Model", system]),
+        tests("TryOut", ["TryOut", "BootStory", "Model"]),
     ]
 )

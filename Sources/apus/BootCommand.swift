@@ -35,7 +35,7 @@ struct BootCommand: AsyncParsableCommand {
     @Option(help: "The machine's network card.")
     var nic = NetworkCard.virtioNet
     @Option(help: "The machine's memory.")
-    var memory = ByteSize(bytes: UInt64(Machine.defaultMemoryMiB) << 20)
+    var memory = ByteSize(bytes: UInt64(VirtualMachine.defaultMemoryMiB) << 20)
     @Option(help: "How its processor runs: tcg works everywhere, kvm is fast.")
     var accelerator = Accelerator.tcg
     @Flag(help: "Make this terminal the machine's console; Ctrl-] leaves and switches it off.")
@@ -81,7 +81,7 @@ struct BootCommand: AsyncParsableCommand {
                     + "--image IMAGE")
         }
         let program = try self.program()
-        let machine = Machine(
+        let machine = VirtualMachine(
             mac: MACText.canonical(client.mac) ?? client.mac, firmware: self.firmware, card: self.nic,
             memoryMiB: Int(self.memory.bytes >> 20),
             accelerator: self.accelerator)

@@ -46,9 +46,10 @@ enum ConsoleSight: Hashable {
     ]
     private static let failurePrompts = ["grub>", "grub rescue>", "Shell>", "iPXE>"]
 
-    /// `host login: `; a message of the kernel may follow it on the same line.
+    /// `host login: `; a message of the kernel may follow it on the same line. `Last login: ` is what comes after it.
     private static func isLoginPrompt(_ line: String) -> Bool {
-        guard let name = line.split(separator: " ", maxSplits: 1).first, line.hasPrefix(name) else { return false }
+        guard let name = line.split(separator: " ", maxSplits: 1).first, line.hasPrefix(name), name != "Last"
+        else { return false }
         return line.dropFirst(name.count).hasPrefix(" login: ")
     }
 

@@ -8,7 +8,7 @@ struct QEMUCommand {
     static let firmwareCode = "/usr/share/OVMF/OVMF_CODE_4M.fd"
     static let firmwareVariables = "/usr/share/OVMF/OVMF_VARS_4M.fd"
 
-    let machine: Machine
+    let machine: VirtualMachine
     let tap: String
     /// The machine's own copy of `firmwareVariables`: the firmware writes to it.
     let variables: String

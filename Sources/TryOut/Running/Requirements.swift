@@ -24,7 +24,7 @@ enum Requirements {
     }
 
     /// - Parameter isThere: Whether a path can be read.
-    static func check(_ machine: Machine, isThere: (String) -> Bool, isSuperuser: Bool) throws(TryOutError) {
+    static func check(_ machine: VirtualMachine, isThere: (String) -> Bool, isSuperuser: Bool) throws(TryOutError) {
         let missing = self.tools(for: machine.firmware).filter { tool in
             !(tool.name.hasPrefix("/")
                 ? isThere(tool.name) : self.searchPath.contains { isThere("\($0)/\(tool.name)") })
@@ -49,7 +49,7 @@ enum Requirements {
         }
     }
 
-    static func check(_ machine: Machine) throws(TryOutError) {
+    static func check(_ machine: VirtualMachine) throws(TryOutError) {
         try self.check(machine, isThere: { unsafe access($0, R_OK) == 0 }, isSuperuser: geteuid() == 0)
     }
 }

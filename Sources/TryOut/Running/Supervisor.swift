@@ -27,7 +27,7 @@ package enum Supervisor {
     ///   - isConsole: Whether the user's terminal becomes the machine's.
     /// - Returns: The inner half's exit status.
     package static func run(
-        _ program: String, _ arguments: [String], machine: Machine, isConsole: Bool
+        _ program: String, _ arguments: [String], machine: VirtualMachine, isConsole: Bool
     ) async throws -> Int32 {
         try Requirements.check(machine)
         let terminal = isConsole ? Terminal.raw() : nil

@@ -18,7 +18,7 @@ package struct TryOutOptions: Sendable {
     }
 
     package var client: BootClient
-    package var machine: Machine
+    package var machine: VirtualMachine
     /// In place of the client's own.
     package var method: BootClient.Method?
     package var goal: Goal
@@ -29,7 +29,7 @@ package struct TryOutOptions: Sendable {
     package var consoleLog: String?
 
     package init(
-        client: BootClient, machine: Machine, method: BootClient.Method? = nil, goal: Goal,
+        client: BootClient, machine: VirtualMachine, method: BootClient.Method? = nil, goal: Goal,
         timeoutSeconds: Int = Self.defaultTimeoutSeconds, stateFolder: String, consoleLog: String? = nil
     ) {
         self.client = client

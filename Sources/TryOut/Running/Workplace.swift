@@ -37,7 +37,7 @@ struct Workplace {
     }
 
     /// Gives the machine firmware variables and a monitor that nobody has used yet.
-    func prepareMachine(_ machine: Machine) async throws {
+    func prepareMachine(_ machine: VirtualMachine) async throws {
         if machine.firmware == .uefi {
             try await Self.perform("cp", [QEMUCommand.firmwareVariables, self.variables])
         }

@@ -34,7 +34,7 @@ package enum Accelerator: String, Hashable, Sendable, CaseIterable {
 }
 
 /// A machine without any disk.
-package struct Machine: Hashable, Sendable {
+package struct VirtualMachine: Hashable, Sendable {
     package static let defaultMemoryMiB = 1024
 
     package var mac: String
