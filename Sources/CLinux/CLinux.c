@@ -5,6 +5,7 @@
 #include "CLinux.h"
 
 #include <errno.h>
+#include <sys/stat.h>
 #include <fcntl.h>
 #include <linux/fs.h>
 #include <sys/ioctl.h>
@@ -68,4 +69,11 @@ ssize_t clinux_copy_range(int from, off_t from_offset, int to, off_t to_offset, 
     off64_t in = from_offset, out = to_offset;
     ssize_t bytes = copy_file_range(from, &in, to, &out, count, 0);
     return bytes < 0 ? -errno : bytes;
+}
+
+int clinux_modified(const char *path, int64_t *nanoseconds) {
+    struct stat status;
+    if (stat(path, &status) != 0) return -errno;
+    *nanoseconds = (int64_t)status.st_mtim.tv_sec * 1000000000 + status.st_mtim.tv_nsec;
+    return 0;
 }

@@ -28,7 +28,9 @@ extension ConnectionHandler {
             self.reset([unit], request)
         case .targetWarmReset:
             self.reset(self.allUnits, request)
-        case .clearACA, .targetColdReset:
+        case .targetColdReset:
+            self.reset(self.allUnits, request, endsSessions: true)
+        case .clearACA:
             self.answer(request, .notSupported)
         case .taskReassign:
             self.answer(request, .reassignmentNotSupported)
@@ -43,14 +45,15 @@ extension ConnectionHandler {
         self.answer(request, when: [self.abort([task])])
     }
 
-    private func reset(_ units: [ServedUnit], _ request: TaskManagementRequest) {
+    /// - Parameter endsSessions: a cold reset ends every session with the target, this one included.
+    private func reset(_ units: [ServedUnit], _ request: TaskManagementRequest, endsSessions: Bool = false) {
         let aborted = units.flatMap { unit in
             self.server.abortTasks(of: unit, except: self.session.id).map(\.aborted) + [self.abortTasks(of: unit)]
         }
         for unit in units {
             unit.withUnit { $0.reset() }
         }
-        self.answer(request, when: aborted)
+        self.answer(request, when: aborted, thenEndingSessions: endsSessions)
     }
 
     /// Aborts this session's tasks at `unit`; the future tells when no store works for them.
@@ -96,12 +99,17 @@ extension ConnectionHandler {
         }
     }
 
-    private func answer(_ request: TaskManagementRequest, when aborted: [EventLoopFuture<Void>]) {
+    private func answer(
+        _ request: TaskManagementRequest, when aborted: [EventLoopFuture<Void>], thenEndingSessions: Bool = false
+    ) {
         let loop = self.session.channel.eventLoop
         let bound = NIOLoopBound(self, eventLoop: loop)
         EventLoopFuture.andAllComplete(aborted, on: loop).whenComplete { _ in
-            bound.value.answer(request, .complete)
-            bound.value.scheduleFlush()
+            let handler = bound.value
+            handler.answer(request, .complete)
+            guard thenEndingSessions else { return handler.scheduleFlush() }
+            handler.flush()
+            handler.server.endSessions(of: handler.session.nexus.targetName)
         }
     }
 

@@ -127,15 +127,21 @@ extension ISCSIServer {
 
     /// Removes a target and ends its sessions.
     package func removeTarget(_ name: String) async {
-        let sessions = self.state.withLock { state in
-            state.targets[name.lowercased()] = nil
-            return state.sessions.values.filter { $0.session.nexus.targetName == name.lowercased() }
+        self.state.withLock { $0.targets[name.lowercased()] = nil }
+        for finished in self.endSessions(of: name.lowercased()) {
+            try? await finished.get()
         }
-        for entry in sessions {
+    }
+
+    /// Closes the connections of a target's sessions; each future tells when no store works for one any longer.
+    @discardableResult
+    func endSessions(of target: String) -> [EventLoopFuture<Void>] {
+        let entries = self.state.withLock { state in
+            state.sessions.values.filter { $0.session.nexus.targetName == target }
+        }
+        return entries.map { entry in
             entry.session.channel.close(promise: nil)
-        }
-        for entry in sessions {
-            try? await entry.finished.futureResult.get()
+            return entry.finished.futureResult
         }
     }
 

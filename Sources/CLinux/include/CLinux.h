@@ -37,6 +37,9 @@ int clinux_clone(int to, int from);
 off_t clinux_next_data(int fd, off_t offset);
 off_t clinux_next_hole(int fd, off_t offset);
 
+// When the file was modified last, in nanoseconds since 1970.
+int clinux_modified(const char *path, int64_t *nanoseconds);
+
 // Copies within the kernel; returns the bytes copied, 0 at the end of `from`.
 ssize_t clinux_copy_range(int from, off_t from_offset, int to, off_t to_offset, size_t count);
 

@@ -91,7 +91,6 @@ package struct ConfigurationFile: Sendable {
     package struct Mark: Hashable, Sendable {
         var inode: UInt64
         var size: Int64
-        var modifiedSeconds: Int64
         var modifiedNanoseconds: Int64
     }
 
@@ -99,8 +98,8 @@ package struct ConfigurationFile: Sendable {
     package func mark() -> Mark? {
         guard let status = try? FilePath(self.path).stat() else { return nil }
         return Mark(
-            inode: UInt64(status.inode.rawValue), size: status.size, modifiedSeconds: Int64(status.st_mtim.tv_sec),
-            modifiedNanoseconds: Int64(status.st_mtim.tv_nsec))
+            inode: UInt64(status.inode.rawValue), size: status.size,
+            modifiedNanoseconds: SystemFiles.modifiedNanoseconds(self.path))
     }
 
     /// What the configuration was before, the oldest first.
@@ -108,8 +107,8 @@ package struct ConfigurationFile: Sendable {
         SystemFiles.names(in: self.historyFolder).compactMap { name in
             guard name.hasSuffix(".json"), let number = Int(name.dropLast(5)) else { return nil }
             let path = "\(self.historyFolder)/\(name)"
-            let status = try? FilePath(path).stat()
-            return Version(number: number, path: path, modifiedSeconds: Int64(status?.st_mtim.tv_sec ?? 0))
+            return Version(
+                number: number, path: path, modifiedSeconds: SystemFiles.modifiedNanoseconds(path) / 1_000_000_000)
         }.sorted { $0.number < $1.number }
     }
 

@@ -1,12 +1,21 @@
 // SPDX-License-Identifier: Apache-2.0
 // SPDX-FileCopyrightText: the Apus authors
 
+import CLinux
 import Glibc
 import NIOCore
 import SystemPackage
 
 /// System calls on files that swift-system has not (yet), throwing what they say.
 enum SystemFiles {
+    /// When the file was modified last, since 1970; 0 where there is none.
+    static func modifiedNanoseconds(_ path: String) -> Int64 {
+        var nanoseconds: Int64 = 0
+        // The path is copied by the call, which writes one integer.
+        _ = unsafe clinux_modified(path, &nanoseconds)
+        return nanoseconds
+    }
+
     static func read(_ path: String) throws -> ByteBuffer {
         let file = try SystemPackage.FileDescriptor.open(FilePath(path), .readOnly, options: .closeOnExec)
         return try file.closeAfter {
