@@ -7,12 +7,15 @@ package enum Limits {
     /// enough to amortise the call, small enough to stay in a core's cache.
     static let pieceBytes = 1 << 20
 
-    /// A buffered write that took longer than this was waiting for the medium, not copying memory: 1 MiB is copied in
-    /// well under a millisecond.
-    static let slowWriteNanoseconds: UInt64 = 2_000_000
+    /// A buffered write that took longer than this was not only copying memory: 1 MiB takes about one millisecond.
+    static let slowWriteNanoseconds: UInt64 = 10_000_000
+
+    /// Two slow writes within this time are the kernel holding writers back. One alone is more likely the scheduler,
+    /// which on a busy machine takes the processor away for as long.
+    static let slowWritesNanoseconds: UInt64 = 200_000_000
 
     /// For how long writes then stay away from the event loops.
-    static let stepAsideNanoseconds: UInt64 = 100_000_000
+    static let stepAsideNanoseconds: UInt64 = 50_000_000
 
     /// How much one range of an unmap may cover: punching holes takes time in proportion to the extents.
     static let unmapBytes: UInt64 = 512 << 20

@@ -121,15 +121,25 @@ struct AccessGateTests {
 
 @Suite("InlineWrites")
 struct InlineWritesTests {
-    @Test func `a slow write sends the next ones away for a while`() {
-        let writes = InlineWrites()
+    /// Whether writes are allowed after writes that took so many milliseconds, each beginning at the time given.
+    static func areAllowed(at time: Int64, after writes: [(start: Int64, duration: Int64)]) -> Bool {
         let start = NIODeadline.uptimeNanoseconds(1_000_000_000)
-        let first = writes.areAllowed(at: start)
-        writes.finished(from: start, to: start + .milliseconds(1))
-        let afterFast = writes.areAllowed(at: start + .milliseconds(1))
-        writes.finished(from: start, to: start + .milliseconds(3))
-        let afterSlow = writes.areAllowed(at: start + .milliseconds(100))
-        let later = writes.areAllowed(at: start + .milliseconds(103))
-        #expect([first, afterFast, afterSlow, later] == [true, true, false, true])
+        let decision = InlineWrites()
+        for write in writes {
+            let begin = start + .milliseconds(write.start)
+            decision.finished(from: begin, to: begin + .milliseconds(write.duration))
+        }
+        return decision.areAllowed(at: start + .milliseconds(time))
+    }
+
+    @Test func `two slow writes send the next ones away for a while`() {
+        #expect(!Self.areAllowed(at: 130, after: [(0, 20), (80, 20)]))
+        #expect(Self.areAllowed(at: 150, after: [(0, 20), (80, 20)]))
+    }
+
+    @Test func `one slow write, two far apart, and quick ones do not`() {
+        #expect(Self.areAllowed(at: 21, after: [(0, 20)]))
+        #expect(Self.areAllowed(at: 321, after: [(0, 20), (300, 20)]))
+        #expect(Self.areAllowed(at: 12, after: [(0, 5), (5, 5)]))
     }
 }
