@@ -12,6 +12,10 @@ package enum Limits {
     /// How often, and at what distance, a command tries to get the configuration's lock: five seconds in all.
     package static let lockAttempts = 250
     package static let lockIntervalMilliseconds = 20
+    /// Less free room than this is worth a word: it is what one small image takes.
+    package static let roomBytes: UInt64 = 2_000_000_000
+    /// Fewer open files than this are worth a word: about as many as two hundred machines need.
+    package static let openFiles: UInt = 1024
     /// People who watch timelines at the same time.
     package static let followers = 64
     /// Seconds for which a machine that nobody configured is not logged again.

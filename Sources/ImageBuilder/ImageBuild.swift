@@ -46,7 +46,7 @@ package struct ImageBuild: Sendable {
         guard problems.isEmpty else {
             throw ImageError(kind: .badRecipe, message: problems.joined(separator: "; "))
         }
-        try RequiredTools.check(isThere: Files.isUsable)
+        try RequiredTools.check()
         guard geteuid() == 0 else {
             throw ImageError(
                 kind: .notPermitted,

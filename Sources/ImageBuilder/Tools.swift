@@ -11,7 +11,7 @@ import SystemPackage
 #endif
 
 /// The programs of the host that build an image, with the Debian packages they come from.
-enum RequiredTools {
+package enum RequiredTools {
     /// A program in the search path, or a file if it has a slash.
     static let all: [(name: String, package: String)] = [
         ("mmdebstrap", "mmdebstrap"),
@@ -36,6 +36,11 @@ enum RequiredTools {
 
     /// Where they are looked for; users other than the superuser often lack the system's folders.
     static let searchPath = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
+
+    /// Looks for them on this host.
+    package static func check() throws(ImageError) {
+        try self.check(isThere: Files.isUsable)
+    }
 
     /// - Parameter isThere: Whether a path is a file that may be used.
     static func check(isThere: (String) -> Bool) throws(ImageError) {

@@ -19,6 +19,7 @@ struct Apus: AsyncParsableCommand {
         version: "apus 0.1.0",
         subcommands: [
             ServeCommand.self, ConfigCommand.self, ClientCommand.self, ServicesCommand.self, StatusCommand.self,
+            DoctorCommand.self,
             TimelineCommand.self,
             ExportCommand.self,
             ImageCommand.self,
