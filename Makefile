@@ -23,7 +23,7 @@ check: ## what can be checked without running: format, imports, warnings
 	@scripts/check
 
 bench: ## measure Apus beside tgt, in one run
-	@scripts/setup
+	@scripts/setup bench
 	@scripts/bench
 
 build: ## build the program: .build/release/apus
