@@ -96,12 +96,17 @@ package struct ExportService: Service {
         case .file(let path):
             product = Self.productName(path)
             identity = path
-            store = try FileStore(
-                path: path,
-                options: .init(
-                    size: self.options.size, blockSize: self.options.blockSize, readOnly: self.options.isReadOnly,
-                    thin: self.options.isThin),
-                pool: pool)
+            if BlockDeviceStore.isDevice(path) {
+                store = try BlockDeviceStore(
+                    path: path, options: .init(readOnly: self.options.isReadOnly, thin: self.options.isThin), pool: pool)
+            } else {
+                store = try FileStore(
+                    path: path,
+                    options: .init(
+                        size: self.options.size, blockSize: self.options.blockSize,
+                        readOnly: self.options.isReadOnly, thin: self.options.isThin),
+                    pool: pool)
+            }
         case .ram(let size):
             product = "ram\(number)"
             identity = product
