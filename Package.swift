@@ -106,7 +106,7 @@ let package = Package(
         tests("BlockStores", ["BlockStores", "Block", nioCore, nioPosix]),
         tests("ISCSIServer", ["ISCSIServer", "BlockStores", "Block", "SCSI", "ISCSI", nioCore, nioPosix]),
         tests("BootProtocols", ["BootProtocols", "Wire", nioCore]),
-        tests("BootServer", ["BootServer", "BootProtocols", nioCore, nioPosix]),
+        tests("BootServer", ["BootServer", "BootProtocols", logging, nioCore, nioPosix]),
         tests("BootStory", ["BootStory"]),
         tests("Model", ["Model"]),
         tests(

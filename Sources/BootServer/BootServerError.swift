@@ -2,6 +2,7 @@
 // SPDX-FileCopyrightText: the Apus authors
 
 import BootProtocols
+import Glibc
 import NIOCore
 
 /// Why the boot services cannot start: one line with cause and remedy.
@@ -28,7 +29,7 @@ package struct BootServerError: Error, Sendable, CustomStringConvertible {
         BootServerError(
             kind: .interfaceMissing,
             description: "there is no network interface \"\(name)\" on this host (there are: "
-                + "\(present.joined(separator: ", "))); name one of these as the boot services' interface")
+                + "\(present.joined(separator: ", "))); name one of these: apus services set --interface")
     }
 
     static func addressInvalid(_ text: String, setting: String) -> BootServerError {
@@ -41,7 +42,8 @@ package struct BootServerError: Error, Sendable, CustomStringConvertible {
         return BootServerError(
             kind: .addressMissing,
             description: "interface \(interface) has not the boot services' address \(address) (it has \(have)); "
-                + "correct the address, or give it to the interface: ip addr add \(address)/24 dev \(interface)")
+                + "name the right one (apus services set --address), or give it this: ip addr add \(address)/24 dev \(interface)"
+        )
     }
 
     static func programsMissing(_ folder: String) -> BootServerError {
@@ -67,18 +69,18 @@ package struct BootServerError: Error, Sendable, CustomStringConvertible {
     init(_ error: any Error, service: Service, address: String, port: Int) {
         let where_ = "\(service.transport) port \(port) on \(address)"
         switch (error as? IOError)?.errnoCode {
-        case .some(98):  // EADDRINUSE
+        case EADDRINUSE:
             self.init(
                 kind: .portTaken(port),
                 description:
                     "\(service.rawValue) cannot listen: another program has \(where_) (\(service.usualHolder)); "
                     + "stop it (`\(service.lookup(port))` names it) or \(service.wayOut)")
-        case .some(13), .some(1):  // EACCES, EPERM
+        case EACCES, EPERM:
             self.init(
                 kind: .notPermitted,
                 description: "\(service.rawValue) may not open \(where_): ports below 1024 and DHCP need root, or the "
                     + "capabilities CAP_NET_BIND_SERVICE and CAP_NET_RAW")
-        case .some(99):  // EADDRNOTAVAIL
+        case EADDRNOTAVAIL:
             self.init(
                 kind: .addressMissing,
                 description: "\(service.rawValue) cannot listen: this host has not the address \(address)")
@@ -118,9 +120,11 @@ package struct BootServerError: Error, Sendable, CustomStringConvertible {
 
         var wayOut: String {
             switch self {
-            case .dhcp, .proxyDHCP: "choose another interface, or turn DHCP off and let that server name the boot file"
-            case .tftp: "choose another address; firmware always asks port 69"
-            case .http, .routerAdvertisement: "choose another HTTP port"
+            case .dhcp, .proxyDHCP:
+                "choose another --interface, or set --dhcp off and let that server name the boot file"
+            case .tftp: "choose another --address; firmware always asks port 69"
+            case .http: "choose another port with --http-port"
+            case .routerAdvertisement: "leave out --advertise-no-router"
             }
         }
 

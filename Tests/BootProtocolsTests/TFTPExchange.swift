@@ -8,6 +8,7 @@ import NIOCore
 /// repeats packets as a seed says. Time passes only when nothing is on its way.
 struct TFTPExchange: ~Copyable {
     private let file: [UInt8]
+    private let expected: [UInt8]
     private var transfer: TFTPTransfer
     private var receiver: Receiver
     private var random: Seeded
@@ -61,16 +62,24 @@ struct TFTPExchange: ~Copyable {
         }
     }
 
-    init(_ file: [UInt8], mode: TFTPRequest.Mode = .octet, options: [TFTPOption] = [], seed: UInt64 = 1) {
+    init(
+        _ file: [UInt8], mode: TFTPRequest.Mode = .octet, expected: [UInt8]? = nil, options: [TFTPOption] = [],
+        seed: UInt64 = 1
+    ) {
         let terms = TFTPTerms(
             TFTPRequest(file: "f", mode: mode, options: options), size: file.count, blockBytesMax: 65_464)
         self.file = file
+        self.expected = expected ?? file
         self.transfer = TFTPTransfer(mode: mode, terms: terms, size: file.count)
         self.receiver = Receiver(blockBytes: terms.blockBytes, windowBlocks: terms.windowBlocks)
         self.random = Seeded(seed)
     }
 
-    var received: [UInt8] { self.receiver.bytes }
+    /// Whether the receiver has what was expected. Not the bytes themselves: an expectation on those would write them all
+    /// into its message.
+    var isWhole: Bool {
+        self.receiver.bytes == self.expected
+    }
 
     /// Runs until the sender ends; `stepsMax` bounds a transfer that never would.
     mutating func run(stepsMax: Int = 2_000_000) {
