@@ -19,7 +19,9 @@ package enum Limits {
     /// R2Ts of one task that may be outstanding.
     package static let maxOutstandingR2T: UInt32 = 16
 
-    /// Solicited bytes outstanding per connection over all tasks; at least one burst, so that every task gets its turn.
+    /// Bytes of Data-Out per connection over all tasks, asked for or come and not yet consumed, above which no further
+    /// R2T is sent; at least one burst, so that every task gets its turn. A task whose data is gathered is counted as a
+    /// whole when its first R2T is sent, and may pass this bound by its length.
     package static let solicitedBytes = 4 * Self.maxBurstLength
 
     /// Commands that a session may have outstanding: the command window.
@@ -39,6 +41,12 @@ package enum Limits {
 
     /// Bytes of a value: §6.1 asks for 255 unless stated otherwise, and CHAP's binary values may have 1,024 encoded.
     package static let longestValue = 8_192
+
+    /// Bytes of an iSCSI name (RFC 7143 §4.2.7.1).
+    package static let nameLength = 223
+
+    /// Bytes of an alias: the standard's 255 for any value.
+    package static let aliasLength = 255
 
     /// Bytes of additional header segments: an extended CDB and a bidirectional read length fit.
     package static let additionalHeaderLength = 288

@@ -11,8 +11,11 @@ package struct Negotiation: Sendable {
     /// Keys that have been negotiated: a key may be negotiated once (RFC 7143 §6.2).
     private var seen: Set<String> = []
     private var hasDeclaredSegmentLength = false
+    private let isDiscovery: Bool
 
-    package init() {}
+    package init(isDiscovery: Bool = false) {
+        self.isDiscovery = isDiscovery
+    }
 
     /// The initiator broke the rules of negotiation; the login fails.
     package enum Violation: Error, Equatable {
@@ -28,6 +31,7 @@ package struct Negotiation: Sendable {
         guard self.seen.insert(pair.key).inserted else { throw .repeatedKey(pair.key) }
         // Answers to what we never proposed mean nothing.
         if ["NotUnderstood", "Irrelevant", "Reject"].contains(pair.value) { return nil }
+        if self.isDiscovery, row.isIrrelevantToDiscovery { return KeyValue(pair.key, "Irrelevant") }
         return self.combine(row, pair.value)
     }
 

@@ -124,9 +124,15 @@ package struct LoginMachine: Sendable {
         case "Discovery": self.isDiscovery = true
         case let other: throw Refusal(.sessionTypeNotSupported, "SessionType=\(other)")
         }
+        self.negotiation = Negotiation(isDiscovery: self.isDiscovery)
         let targetName = self.isDiscovery ? nil : value("TargetName")
         guard self.isDiscovery || targetName != nil else {
             throw Refusal(.missingParameter, "a normal session's first login request has no TargetName")
+        }
+        guard NameSyntax.isName(initiatorName), targetName.map(NameSyntax.isName) ?? true,
+            value("InitiatorAlias").map(NameSyntax.isAlias) ?? true
+        else {
+            throw Refusal(.initiatorError, "a name is too long or has characters that no name can have")
         }
         // iSCSI names are compared in lower case (RFC 7143 §4.2.7.2).
         let identity = LoginIdentity(
