@@ -55,7 +55,7 @@ extension ConnectionHandler {
     func beginCollecting(
         _ command: SCSICommand, _ unit: ServedUnit, _ byteCount: Int, _ continuation: CommandContinuation
     ) {
-        switch self.connection.beginDataOut(command, wanted: byteCount) {
+        switch self.connection.beginDataOut(command, wanted: byteCount, isGathered: true) {
         case .complete(let data):
             let nexus = self.session.nexus
             let step = unit.withUnit { $0.resume(continuation, with: .collected(data), nexus: nexus) }
@@ -92,7 +92,12 @@ extension ConnectionHandler {
     /// Hands the whole blocks among what has come to the store.
     private func write(_ data: ByteBuffer, _ work: inout WriteWork, _ task: PendingTask) {
         let unit = task.unit
+        let tag = task.command.initiatorTaskTag
         self.session.counters.bytesWritten.bump(by: UInt64(data.readableBytes))
+        guard work.failure == nil else {
+            // The initiator sends the rest of a failed write all the same: it is taken and dropped.
+            return self.connection.consumed(data.readableBytes, of: tag)
+        }
         var bytes = data
         if work.partialBlock.readableBytes > 0 {
             work.partialBlock.writeBuffer(&bytes)
@@ -100,7 +105,7 @@ extension ConnectionHandler {
             work.partialBlock = ByteBuffer()
         }
         let length = bytes.readableBytes - bytes.readableBytes % unit.blockSize
-        guard length > 0, work.failure == nil else {
+        guard length > 0 else {
             work.partialBlock = bytes
             return
         }
@@ -109,13 +114,14 @@ extension ConnectionHandler {
         work.written += length
         do throws(BlockError) {
             if try unit.store.writeNow(blocks, from: bytes.readableBytesSpan.extracting(first: length)) {
-                self.connection.consumed(length, of: task.command.initiatorTaskTag)
+                self.connection.consumed(length, of: tag)
             } else if let slice = bytes.getSlice(at: bytes.readerIndex, length: length) {
                 work.queuedBytes += length
                 self.submit(.write(blocks, slice, durable: false), task)
             }
         } catch {
             work.failure = error
+            return self.connection.consumed(bytes.readableBytes, of: tag)
         }
         bytes.moveReaderIndex(forwardBy: length)
         work.partialBlock = bytes.slice()

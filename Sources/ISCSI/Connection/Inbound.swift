@@ -26,6 +26,7 @@ package struct TaskManagementRequest: Sendable {
     package var lun: UInt64
     package var initiatorTaskTag: UInt32
     package var referencedTaskTag: UInt32
+    package var cmdSN: UInt32
     package var referencedCmdSN: UInt32
 
     init(_ header: BasicHeaderSegment) {
@@ -33,6 +34,7 @@ package struct TaskManagementRequest: Sendable {
         self.lun = header.lun
         self.initiatorTaskTag = header.initiatorTaskTag
         self.referencedTaskTag = header[field: 20]
+        self.cmdSN = header[field: 24]
         self.referencedCmdSN = header[field: 32]
     }
 

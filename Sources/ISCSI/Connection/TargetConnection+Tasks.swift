@@ -29,6 +29,9 @@ extension TargetConnection {
     package mutating func close(_ initiatorTaskTag: UInt32) -> SCSICommand? {
         guard let task = self.tasks.removeValue(forKey: initiatorTaskTag) else { return nil }
         self.chargedBytes -= task.chargedBytes
+        if task.isQueued {
+            self.solicitQueue.removeAll { $0 == initiatorTaskTag }
+        }
         if task.command.isImmediate {
             self.immediateTasks -= 1
         } else {
@@ -43,16 +46,23 @@ extension TargetConnection {
     }
 
     /// What becomes of an ABORT TASK whose task is not open (RFC 7143 §11.6.1): one that lies in the window and has
-    /// not come is taken as come and aborted.
+    /// not had its turn is taken as come and aborted. An immediate command is referred to by the request's own CmdSN
+    /// (§11.5.5), which is not its to take.
     package mutating func abortUnknown(_ request: TaskManagementRequest) -> TaskManagementResponse {
         let referenced = SerialNumber(request.referencedCmdSN)
-        if let held = self.held[referenced.value], held.header.initiatorTaskTag == request.referencedTaskTag {
-            self.held[referenced.value] = nil
-        } else if referenced.precedes(self.window.expCmdSN) || self.window.maxCmdSN.precedes(referenced) {
+        guard referenced.precedes(SerialNumber(request.cmdSN)), !referenced.precedes(self.window.expCmdSN),
+            !self.window.maxCmdSN.precedes(referenced)
+        else { return .noSuchTask }
+        if case .waiting(let pdu) = self.held[referenced.value],
+            pdu.header.initiatorTaskTag != request.referencedTaskTag
+        {
             return .noSuchTask
         }
-        guard referenced == self.window.expCmdSN else { return .complete }
-        _ = self.window.received(referenced)
+        if referenced == self.window.expCmdSN {
+            _ = self.window.received(referenced)
+        } else {
+            self.held[referenced.value] = .aborted
+        }
         return .complete
     }
 }
@@ -69,7 +79,11 @@ package enum DataOutStart: Sendable {
 
 extension TargetConnection {
     /// Begins to receive `wanted` bytes for a command, or as many as the initiator has.
-    package mutating func beginDataOut(_ command: SCSICommand, wanted: Int) -> DataOutStart {
+    ///
+    /// - Parameter isGathered: whether the server keeps all data until the last has come, and consumes none before.
+    package mutating func beginDataOut(
+        _ command: SCSICommand, wanted: Int, isGathered: Bool = false
+    ) -> DataOutStart {
         let transfer = DataOutTransfer(
             wanted: wanted, expected: command.expectedDataOut, immediate: command.immediateData.readableBytes,
             moreUnsolicited: !command.header.isFinal, firstBurstLength: self.parameters.firstBurstLength)
@@ -82,9 +96,8 @@ extension TargetConnection {
         self.chargedBytes += charged
         self.open(command, dataOut: transfer)
         self.tasks[command.initiatorTaskTag]?.chargedBytes = charged
-        if transfer.wantsR2T(maxOutstanding: self.parameters.maxOutstandingR2T) {
-            self.solicitQueue.append(command.initiatorTaskTag)
-        }
+        self.tasks[command.initiatorTaskTag]?.isGathered = isGathered
+        self.queueForR2T(command.initiatorTaskTag)
         return .pending(data)
     }
 
@@ -112,16 +125,24 @@ extension TargetConnection {
             }
         }
         if transferTag == reservedTag {
+            // Unsolicited data comes before the first R2T, so that no gathered task is reserved yet.
             task.chargedBytes += data.readableBytes
             self.chargedBytes += data.readableBytes
-        }
-        if transfer.wantsR2T(maxOutstanding: self.parameters.maxOutstandingR2T) {
-            self.solicitQueue.append(tag)
         }
         let isLast = transfer.isComplete
         task.dataOut = transfer
         self.tasks[tag] = task
+        self.queueForR2T(tag)
         return .data(initiatorTaskTag: tag, data, isLast: isLast)
+    }
+
+    /// Puts a task that wants an R2T at the end of the queue for one.
+    private mutating func queueForR2T(_ tag: UInt32) {
+        guard let task = self.tasks[tag], !task.isQueued,
+            task.dataOut?.wantsR2T(maxOutstanding: self.parameters.maxOutstandingR2T) == true
+        else { return }
+        self.tasks[tag]?.isQueued = true
+        self.solicitQueue.append(tag)
     }
 
     /// The server is done with `count` bytes of a task's Data-Out and holds them no longer.
@@ -131,14 +152,21 @@ extension TargetConnection {
         self.chargedBytes -= count
     }
 
+    /// Whose turn it is: the first in the queue, or where there is no room the first that has its room already.
+    private var nextToSolicit: CircularBuffer<UInt32>.Index? {
+        guard self.chargedBytes >= Limits.solicitedBytes else {
+            return self.solicitQueue.isEmpty ? nil : self.solicitQueue.startIndex
+        }
+        return self.solicitQueue.firstIndex { self.tasks[$0]?.isReserved == true }
+    }
+
     /// Sends the R2Ts that there is room for; called when a pass ends and when room has been made.
     package mutating func solicit(_ output: inout ByteBuffer) {
         let burst = self.parameters.maxBurstLength
-        while let tag = self.solicitQueue.first, self.chargedBytes < Limits.solicitedBytes {
-            self.solicitQueue.removeFirst()
-            guard var task = self.tasks[tag], var transfer = task.dataOut,
-                transfer.wantsR2T(maxOutstanding: self.parameters.maxOutstandingR2T)
-            else { continue }
+        while let index = self.nextToSolicit {
+            let tag = self.solicitQueue.remove(at: index)
+            guard var task = self.tasks[tag], var transfer = task.dataOut else { continue }
+            task.isQueued = false
             let transferTag = self.nextTargetTransferTag
             self.nextTargetTransferTag = transferTag &+ 1 == reservedTag ? 1 : transferTag &+ 1
             let (offset, length, r2tSN) = transfer.solicit(targetTransferTag: transferTag, maxBurstLength: burst)
@@ -153,14 +181,13 @@ extension TargetConnection {
             // An R2T carries the next StatSN without using it up (RFC 7143 §11.8.3).
             self.write(&header, advancingStatSN: false, &output)
 
-            task.chargedBytes += length
-            self.chargedBytes += length
-            let wantsMore = transfer.wantsR2T(maxOutstanding: self.parameters.maxOutstandingR2T)
+            let charge = task.isReserved ? 0 : task.isGathered ? transfer.total - task.chargedBytes : length
+            task.isReserved = task.isGathered
+            task.chargedBytes += charge
+            self.chargedBytes += charge
             task.dataOut = transfer
             self.tasks[tag] = task
-            if wantsMore {
-                self.solicitQueue.append(tag)
-            }
+            self.queueForR2T(tag)
         }
     }
 }

@@ -26,7 +26,7 @@ package struct TargetConnection: ~Copyable {
     var statSN: SerialNumber
     var window: CommandWindow
     /// Commands that came before their turn, by CmdSN; the window bounds them.
-    var held: [UInt32: PDU] = [:]
+    var held: [UInt32: HeldCommand] = [:]
     /// Commands that have been delivered and not yet answered, by ITT.
     var tasks: [UInt32: OpenTask] = [:]
     var immediateTasks = 0
@@ -40,11 +40,24 @@ package struct TargetConnection: ~Copyable {
     /// Whether the initiator has sent a ping, and so will answer one. iPXE of 2019 ends its session when it is pinged.
     package internal(set) var initiatorPings = false
 
+    /// A place in the command order that is taken before its turn.
+    enum HeldCommand: Sendable {
+        case waiting(PDU)
+        /// Aborted: when its turn comes, it is passed over.
+        case aborted
+    }
+
     /// A command that will be answered later.
     struct OpenTask: Sendable {
         var command: SCSICommand
         var dataOut: DataOutTransfer?
         var chargedBytes = 0
+        /// Whether its data is kept until all has come. It is charged as a whole with its first R2T, so that tasks of
+        /// this kind never wait for one another's rest.
+        var isGathered = false
+        var isReserved = false
+        /// Whether its tag is in `solicitQueue`, where it is once at most.
+        var isQueued = false
     }
 
     /// - Parameter statSN: the first StatSN of the full-feature phase.
@@ -82,10 +95,13 @@ package struct TargetConnection: ~Copyable {
 
     /// The next command whose turn came when the one before it was delivered; nil when there is none.
     package mutating func nextHeld(directory: some TargetDirectory, output: inout ByteBuffer) -> Inbound? {
-        guard !self.held.isEmpty, let pdu = self.held.removeValue(forKey: self.window.expCmdSN.value) else {
-            return nil
+        while !self.held.isEmpty, let held = self.held.removeValue(forKey: self.window.expCmdSN.value) {
+            switch held {
+            case .waiting(let pdu): return self.received(pdu, directory: directory, output: &output)
+            case .aborted: _ = self.window.received(self.window.expCmdSN)
+            }
         }
-        return self.received(pdu, directory: directory, output: &output)
+        return nil
     }
 
     /// PDUs that have a CmdSN: they are delivered in its order, or at once when immediate.
@@ -99,7 +115,9 @@ package struct TargetConnection: ~Copyable {
             case .deliver: break
             case .ignore: return .nothing
             case .hold:
-                self.held[pdu.header[field: 24]] = pdu
+                // Of several with one CmdSN the first counts (RFC 7143 §4.2.2.1).
+                let cmdSN = pdu.header[field: 24]
+                if self.held[cmdSN] == nil { self.held[cmdSN] = .waiting(pdu) }
                 return .nothing
             }
         }
