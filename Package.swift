@@ -100,11 +100,17 @@ let package = Package(
             swiftSettings: house),
 
         tests("HouseRules", []),
-        tests("Wire", ["Wire"]),
+        // What the iSCSI tests share: an initiator that is made of bytes.
+        .target(
+            name: "ISCSITesting", dependencies: ["ISCSI", "Wire", nioCore], path: "Tests/ISCSITesting",
+            swiftSettings: house),
+        tests("Wire", ["Wire", "ISCSITesting", nioCore]),
         tests("SCSI", ["SCSI", "Block", "Wire", nioCore]),
-        tests("ISCSI", ["ISCSI", "Wire", nioCore]),
+        tests("ISCSI", ["ISCSI", "ISCSITesting", "Wire", nioCore]),
         tests("BlockStores", ["BlockStores", "Block", nioCore, nioPosix]),
-        tests("ISCSIServer", ["ISCSIServer", "BlockStores", "Block", "SCSI", "ISCSI", nioCore, nioPosix]),
+        tests(
+            "ISCSIServer",
+            ["ISCSIServer", "ISCSITesting", "BlockStores", "Block", "SCSI", "ISCSI", nioCore, nioPosix, logging]),
         tests("BootProtocols", ["BootProtocols", "Wire", nioCore]),
         tests("BootServer", ["BootServer", "BootProtocols", logging, nioCore, nioPosix]),
         tests("BootStory", ["BootStory"]),

@@ -1,0 +1,148 @@
+// SPDX-License-Identifier: Apache-2.0
+// SPDX-FileCopyrightText: the Apus authors
+
+import ISCSI
+import Testing
+
+/// What initiators of the field send, as captured, and our exact answers.
+@Suite("RFC 7143 §6.3 logins of known initiators")
+struct KnownInitiatorsTests {
+    private static let target = "TargetName=\(OneTarget.target)"
+
+    @Test func `iPXE of 2019 goes through the security stage, and wants an R2T for everything`() throws {
+        var login = LoginUnderTest()
+        #expect(
+            try login.received(
+                csg: 0, nsg: 1,
+                [
+                    "InitiatorName=iqn.2010-04.org.ipxe:00000000-0000-0000-0000-000000000000", Self.target,
+                    "SessionType=Normal", "AuthMethod=None",
+                ]) == LoginAnswer(flags: 0x81, ["TargetPortalGroupTag=1", "AuthMethod=None"]))
+        let answer = try login.received(
+            csg: 1, nsg: 3,
+            [
+                "HeaderDigest=None", "DataDigest=None", "MaxConnections=1", "InitialR2T=Yes", "ImmediateData=No",
+                "MaxRecvDataSegmentLength=8192", "MaxBurstLength=262144", "FirstBurstLength=65536",
+                "DefaultTime2Wait=0", "DefaultTime2Retain=0", "MaxOutstandingR2T=1", "DataPDUInOrder=Yes",
+                "DataSequenceInOrder=Yes", "ErrorRecoveryLevel=0",
+            ])
+        #expect(
+            answer
+                == LoginAnswer(
+                    flags: 0x87,
+                    [
+                        "HeaderDigest=None", "DataDigest=None", "MaxConnections=1", "InitialR2T=Yes",
+                        "ImmediateData=No", "MaxBurstLength=262144", "FirstBurstLength=65536", "DefaultTime2Wait=0",
+                        "DefaultTime2Retain=0", "MaxOutstandingR2T=1", "DataPDUInOrder=Yes",
+                        "DataSequenceInOrder=Yes", "ErrorRecoveryLevel=0", "MaxRecvDataSegmentLength=262144",
+                    ]))
+        let established = try #require(answer.login)
+        #expect(established.parameters.initialR2T && !established.parameters.immediateData)
+        #expect(established.parameters.initiatorMaxRecvDataSegmentLength == 8_192)
+        #expect(established.portalGroupTag == 1 && !established.isDiscovery && established.firstCmdSN == 1)
+    }
+
+    @Test func `edk2 writes 0 as its retention and InitialR2T=No`() throws {
+        var login = LoginUnderTest()
+        #expect(
+            try login.received(
+                csg: 0, nsg: 1,
+                [
+                    "InitiatorName=iqn.2024-01.test.bootlab:vm0", "SessionType=Normal", Self.target, "AuthMethod=None",
+                ]) == LoginAnswer(flags: 0x81, ["TargetPortalGroupTag=1", "AuthMethod=None"]))
+        let answer = try login.received(
+            csg: 1, nsg: 3,
+            [
+                "HeaderDigest=None", "DataDigest=None", "ErrorRecoveryLevel=0", "InitialR2T=No", "ImmediateData=Yes",
+                "MaxRecvDataSegmentLength=65536", "MaxBurstLength=262144", "FirstBurstLength=65536",
+                "MaxConnections=1", "DataPDUInOrder=Yes", "DataSequenceInOrder=Yes", "DefaultTime2Wait=2",
+                "DefaultTime2Retain=20", "MaxOutstandingR2T=1",
+            ])
+        #expect(
+            answer
+                == LoginAnswer(
+                    flags: 0x87,
+                    [
+                        "HeaderDigest=None", "DataDigest=None", "ErrorRecoveryLevel=0", "InitialR2T=No",
+                        "ImmediateData=Yes", "MaxBurstLength=262144", "FirstBurstLength=65536", "MaxConnections=1",
+                        "DataPDUInOrder=Yes", "DataSequenceInOrder=Yes", "DefaultTime2Wait=2", "DefaultTime2Retain=0",
+                        "MaxOutstandingR2T=1", "MaxRecvDataSegmentLength=262144",
+                    ]))
+        #expect(answer.login?.parameters.initialR2T == false)
+    }
+
+    private static let openISCSI = [
+        "HeaderDigest=None", "DataDigest=None", "DefaultTime2Wait=2", "DefaultTime2Retain=0", "IFMarker=No",
+        "OFMarker=No", "ErrorRecoveryLevel=0",
+    ]
+
+    @Test func `open-iscsi discovers in one request`() throws {
+        var login = LoginUnderTest()
+        let answer = try login.received(
+            csg: 1, nsg: 3,
+            [
+                "InitiatorName=iqn.2024-01.test.bootlab:vm0", "InitiatorAlias=localhost", "SessionType=Discovery",
+            ] + Self.openISCSI + ["MaxRecvDataSegmentLength=32768"])
+        #expect(answer == LoginAnswer(flags: 0x87, Self.openISCSI + ["MaxRecvDataSegmentLength=262144"]))
+        let established = try #require(answer.login)
+        #expect(established.isDiscovery && established.identity.targetName == nil)
+        #expect(established.identity.initiatorAlias == "localhost")
+        #expect(established.parameters.initiatorMaxRecvDataSegmentLength == 32_768)
+    }
+
+    @Test func `open-iscsi logs in in one request, with bursts of 16 MiB`() throws {
+        var login = LoginUnderTest()
+        let answer = try login.received(
+            csg: 1, nsg: 3,
+            [
+                "InitiatorName=iqn.2024-01.test.bootlab:vm0", "InitiatorAlias=localhost", Self.target,
+                "SessionType=Normal",
+            ] + Self.openISCSI + [
+                "InitialR2T=No", "ImmediateData=Yes", "MaxBurstLength=16776192", "FirstBurstLength=262144",
+                "MaxOutstandingR2T=1", "MaxConnections=1", "DataPDUInOrder=Yes", "DataSequenceInOrder=Yes",
+                "MaxRecvDataSegmentLength=262144",
+            ])
+        #expect(
+            answer
+                == LoginAnswer(
+                    flags: 0x87,
+                    ["TargetPortalGroupTag=1"] + Self.openISCSI + [
+                        "InitialR2T=No", "ImmediateData=Yes", "MaxBurstLength=1048576", "FirstBurstLength=262144",
+                        "MaxOutstandingR2T=1", "MaxConnections=1", "DataPDUInOrder=Yes", "DataSequenceInOrder=Yes",
+                        "MaxRecvDataSegmentLength=262144",
+                    ]))
+        #expect(answer.login?.parameters.maxBurstLength == 1_048_576)
+    }
+
+    @Test func `libiscsi asks for the digest that it would rather not have, last`() throws {
+        var login = LoginUnderTest()
+        #expect(
+            try login.received(
+                csg: 0, nsg: 1,
+                [
+                    "InitiatorName=iqn.2007-10.com.github:sahlberg:libiscsi:iscsi-inq",
+                    "InitiatorAlias=iscsi-inq", "TargetName=\(OneTarget.target)", "SessionType=Normal",
+                    "AuthMethod=None",
+                ]) == LoginAnswer(flags: 0x81, ["TargetPortalGroupTag=1", "AuthMethod=None"]))
+        let answer = try login.received(
+            csg: 1, nsg: 3,
+            [
+                "HeaderDigest=None,CRC32C", "DataDigest=None", "InitialR2T=No", "ImmediateData=Yes",
+                "MaxBurstLength=262144", "FirstBurstLength=262144", "MaxRecvDataSegmentLength=262144",
+                "DataPDUInOrder=Yes", "MaxConnections=1", "DefaultTime2Wait=2",
+                "DefaultTime2Retain=0", "IFMarker=No", "OFMarker=No", "MaxOutstandingR2T=1", "DataSequenceInOrder=Yes",
+                "ErrorRecoveryLevel=0",
+            ])
+        #expect(
+            answer
+                == LoginAnswer(
+                    flags: 0x87,
+                    [
+                        "HeaderDigest=None", "DataDigest=None", "InitialR2T=No", "ImmediateData=Yes",
+                        "MaxBurstLength=262144", "FirstBurstLength=262144", "DataPDUInOrder=Yes", "MaxConnections=1",
+                        "DefaultTime2Wait=2", "DefaultTime2Retain=0", "IFMarker=No", "OFMarker=No",
+                        "MaxOutstandingR2T=1", "DataSequenceInOrder=Yes", "ErrorRecoveryLevel=0",
+                        "MaxRecvDataSegmentLength=262144",
+                    ]))
+    }
+}
