@@ -60,6 +60,8 @@ public enum BlockRequest: Sendable {
     case compare(BlockRange, ByteBuffer)
     /// Compares and, where equal, writes, atomically against every other request of this store.
     case compareAndWrite(BlockRange, expected: ByteBuffer, replacement: ByteBuffer, durable: Bool)
+    /// Asks whether the range's first blocks take space, and how many are alike; the reply is `.extent`.
+    case extent(BlockRange)
 }
 
 /// What a store answers.
@@ -68,4 +70,6 @@ public enum BlockReply: Sendable {
     case data(ByteBuffer)
     /// The first differing byte's offset from the start of the compared range.
     case miscompare(byteOffset: Int)
+    /// The first `count` blocks of the range, at least one, all take space or all do not. More may be alike.
+    case extent(count: UInt32, isMapped: Bool)
 }

@@ -28,9 +28,11 @@ package enum CommandContinuation: Sendable {
     case orWriteRead(OrWrite)
     case orWriteWritten(OrWrite)
 
-    // UNMAP, WRITE SAME
+    // UNMAP, WRITE SAME, GET LBA STATUS
     case unmap(parameterListLength: Int)
     case writeSame(BlockRange, mayUnmap: Bool, durable: Bool)
+
+    case lbaStatus(lba: UInt64, allocationLength: Int)
 
     case modeSelect(ModeSelect)
     case persistentReserveOut(PersistentReserveOut)
@@ -50,6 +52,8 @@ extension LogicalUnit {
         case (.verifiedPattern(let rest, let block), .done): self.verifyPattern(rest, block)
         case (.orWriteRead(let operation), .data(let data)): self.orWrite(operation, read: data)
         case (.orWriteWritten(let operation), .miscompare): .perform(.read(operation.range), .orWriteRead(operation))
+        case (.lbaStatus(let lba, let allocationLength), .extent(let count, let isMapped)):
+            self.lbaStatus(lba, count, isMapped: isMapped, allocationLength)
         default: preconditionFailure("\(continuation) cannot go on with \(reply)")
         }
     }

@@ -87,6 +87,30 @@ struct EveryStoreTests {
         #expect(try await store.read(BlockRange(lba: 0, count: UInt32(blocks))) == model, "seed \(seed)")
     }
 
+    @Test(arguments: [Kind.file512, .file4096, .ram512, .ram4096])
+    func `extents tell mapped blocks from unmapped ones`(_ kind: Kind) async throws {
+        let folder = try TemporaryFolder()
+        let store = try kind.open(folder, blocks: 800)
+        defer { try? store.close() }
+        let mapped = BlockRange(lba: 80, count: 160)
+        try await store.write(mapped, [UInt8](repeating: 7, count: store.info.geometry.byteCount(mapped)))
+        _ = try await store.performed(.unmap([BlockRange(lba: 160, count: 16)]))
+        for (lba, count, isMapped) in [
+            (UInt64(0), UInt32(80), false), (80, 80, true), (100, 60, true), (160, 16, false), (176, 64, true),
+            (240, 560, false), (799, 1, false),
+        ] {
+            let rest = BlockRange(lba: lba, count: UInt32(800 - lba))
+            guard case .extent(let found, let isFoundMapped) = try await store.performed(.extent(rest)) else {
+                Issue.record("no extent at \(lba)")
+                return
+            }
+            #expect(isFoundMapped == isMapped, "at \(lba)")
+            // A ramdisk looks at one mebibyte at most.
+            #expect(
+                found == min(count, UInt32((1 << 20) / store.info.geometry.blockSize)) || found == count, "at \(lba)")
+        }
+    }
+
     @Test(arguments: [Kind.file512, .ram512])
     func `concurrent writers and readers never see a block torn by compare and write`(_ kind: Kind) async throws {
         let folder = try TemporaryFolder()

@@ -27,7 +27,7 @@ struct ArrayMedium {
     /// Whether all that the request touches exists.
     func contains(_ request: BlockRequest) -> Bool {
         switch request {
-        case .read(let range), .writeZeroes(let range, _, _), .writeSame(let range, _, _):
+        case .read(let range), .writeZeroes(let range, _, _), .writeSame(let range, _, _), .extent(let range):
             self.geometry.contains(range)
         case .write(let range, let data, _), .compare(let range, let data):
             self.geometry.contains(range) && data.readableBytes == self.geometry.byteCount(range)
@@ -66,6 +66,9 @@ struct ArrayMedium {
         case .compare(let range, let data):
             self.log.append("compare \(range.lba)+\(range.count)")
             return .success(self.difference(range, data).map { .miscompare(byteOffset: $0) } ?? .done)
+        case .extent(let range):
+            self.log.append("extent \(range.lba)+\(range.count)")
+            return .success(Self.extent)
         case .compareAndWrite(let range, let expected, let replacement, let durable):
             self.log.append("compare and write \(range.lba)+\(range.count)\(durable ? " durable" : "")")
             if let interference {
@@ -79,6 +82,9 @@ struct ArrayMedium {
         }
         return .success(.done)
     }
+
+    /// Eight unmapped blocks, wherever one asks.
+    private static let extent = BlockReply.extent(count: 8, isMapped: false)
 
     private func slice(_ range: BlockRange) -> Range<Int> {
         let start = Int(range.lba) * self.geometry.blockSize

@@ -115,4 +115,22 @@ struct ProvisioningTests {
         #expect(test.execute(bytes("41 08 00 00 00 02 00 00 04 00"), dataOut: Self.zero).senseText == "05/24/00")
         #expect(test.execute(bytes("41 00 00 00 00 02 00 00 04 00"), dataOut: Self.zero).status == .good)
     }
+
+    @Test func `GET LBA STATUS tells what the store says of the blocks`() {
+        var test = UnitUnderTest()
+        let cdb = bytes("9E 12 00 00 00 00 00 00 FF F0 00 00 00 20 00 00")
+        let result = test.execute(cdb)
+        #expect(
+            result.dataIn.map { Array($0.readableBytesView) }
+                == bytes("00000014 00000000 000000000000FFF0 00000008 01 000000"))
+        #expect(test.medium.log == ["extent 65520+16"])
+        #expect(test.execute(bytes("9E 12 00 00 00 00 00 01 00 00 00 00 00 20 00 00")).senseText == "05/21/00")
+    }
+
+    @Test func `a thick unit's blocks are all mapped`() {
+        var test = UnitUnderTest(capabilities: [.writeCache])
+        #expect(
+            test.dataIn(bytes("9E 12 00 00 00 00 00 00 00 10 00 00 00 18 00 00"))
+                == bytes("00000014 00000000 0000000000000010 0000FFF0 00 000000"))
+    }
 }

@@ -83,7 +83,7 @@ final class MediumEngine: Sendable {
             .compareAndWrite(_, _, _, let durable):
             durable || !self.hasWriteCache
         case .unmap: !self.hasWriteCache
-        case .read, .flush, .compare: false
+        case .read, .flush, .compare, .extent: false
         }
     }
 
@@ -138,6 +138,14 @@ final class MediumEngine: Sendable {
                 return .miscompare(byteOffset: difference)
             }
             try self.medium.write(replacement.readableBytesSpan, at: offset)
+        case .extent(let range):
+            let extent = self.medium.extent(
+                at: geometry.byteOffset(range.lba), UInt64(geometry.byteCount(range)))
+            // Where an extent ends within a block, that block counts as taking space.
+            let blockSize = UInt64(geometry.blockSize)
+            let blocks = (extent.count + (extent.isMapped ? blockSize - 1 : 0)) / blockSize
+            return blocks > 0
+                ? .extent(count: UInt32(blocks), isMapped: extent.isMapped) : .extent(count: 1, isMapped: true)
         }
         return .done
     }

@@ -126,6 +126,22 @@ struct OpenMedium: Sendable {
         }
     }
 
+    /// Whether the bytes at `offset` take space, and how many of the `count` there are alike. What a device's blocks take
+    /// cannot be asked: they count as taking space.
+    func extent(at offset: UInt64, _ count: UInt64) -> (count: UInt64, isMapped: Bool) {
+        let start = off_t(offset)
+        let data = self.kind == .file ? clinux_next_data(self.descriptor.rawValue, start) : start
+        switch data {
+        case start:
+            let hole = self.kind == .file ? clinux_next_hole(self.descriptor.rawValue, start) : -1
+            return (hole > start ? min(UInt64(hole - start), count) : count, true)
+        case (start + 1)...:
+            return (min(UInt64(data - start), count), false)
+        default:
+            return (count, data != off_t(-ENXIO))
+        }
+    }
+
     /// Writes `pattern` over and over, as often as `count` bytes hold it.
     func fill(at offset: UInt64, _ count: UInt64, with pattern: ByteBuffer) throws(BlockError) {
         let repeats = min(count, UInt64(Limits.pieceBytes)) / UInt64(pattern.readableBytes)

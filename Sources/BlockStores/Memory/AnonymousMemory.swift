@@ -85,6 +85,12 @@ internal import SystemPackage
         }
     }
 
+    func isZero(_ count: Int, at offset: Int) -> Bool {
+        precondition(offset >= 0 && count >= 0 && count <= self.count - offset)
+        // The range was checked above.
+        return unsafe UnsafeRawBufferPointer(rebasing: self.bytes[offset..<(offset + count)]).allSatisfy { $0 == 0 }
+    }
+
     private func fillWithZeroes(from start: Int, to end: Int) {
         guard start < end else { return }
         // The callers checked the range.

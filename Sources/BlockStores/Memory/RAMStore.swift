@@ -110,13 +110,30 @@ package final class RAMStore: BlockStore {
                 return .miscompare(byteOffset: difference)
             }
             self.memory.write(replacement.readableBytesSpan, at: self.offset(range))
+        case .extent(let range):
+            return self.extent(range)
         }
         return .done
     }
 
+    /// A block of zeroes is as good as an unmapped one: that is how they are told apart.
+    private func extent(_ range: BlockRange) -> BlockReply {
+        let blockSize = self.info.geometry.blockSize
+        let isZero = { (index: UInt32) in
+            self.memory.isZero(blockSize, at: self.offset(range) + Int(index) * blockSize)
+        }
+        let isMapped = !isZero(0)
+        let last = min(range.count, UInt32(Limits.pieceBytes / blockSize))
+        let count = (1..<max(last, 1)).first { isZero($0) == isMapped } ?? last
+        return .extent(count: max(count, 1), isMapped: isMapped)
+    }
+
     /// A disk that forgets: comparing finds what it is given.
     private func pretend(_ request: BlockRequest) -> BlockReply {
-        guard case .read(let range) = request else { return .done }
-        return .data(ByteBuffer(repeating: 0, count: self.info.geometry.byteCount(range)))
+        switch request {
+        case .read(let range): .data(ByteBuffer(repeating: 0, count: self.info.geometry.byteCount(range)))
+        case .extent(let range): .extent(count: range.count, isMapped: true)
+        default: .done
+        }
     }
 }

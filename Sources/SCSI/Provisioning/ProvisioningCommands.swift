@@ -19,5 +19,12 @@ extension CommandDescriptor {
             ],
             .writes, .medium,
             handler: { unit, cdb, _ in unit.writeSame(.sixteen(cdb), cdb, noDataOut: cdb.has(0x01, at: 1)) }),
+        CommandDescriptor(
+            "GET LBA STATUS",
+            [
+                0x9E, 0x12, 0xFF, 0xFF, 0xFF, 0xFF, 0xFF, 0xFF, 0xFF, 0xFF, 0xFF, 0xFF, 0xFF, 0xFF, 0x00, 0x04,
+            ],
+            serviceAction: 0x12, .unlessReserved, .needsMedium,
+            handler: { unit, cdb, _ in unit.getLBAStatus(cdb) }),
     ]
 }
