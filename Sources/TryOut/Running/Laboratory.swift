@@ -37,7 +37,8 @@ enum Laboratory {
                     address: self.address, interface: self.bridge,
                     dhcp: .range(
                         AddressRange(
-                            first: self.firstAddress, last: self.lastAddress, prefixLength: self.prefixLength))),
+                            first: self.firstAddress, last: self.lastAddress, prefixLength: self.prefixLength)),
+                    advertisesNoRouter: true),
                 clients: [client]))
     }
 }
