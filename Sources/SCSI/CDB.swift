@@ -53,7 +53,7 @@ package struct CDB: Sendable {
     @inline(always)
     func has(_ mask: UInt8, at offset: Int) -> Bool { self.bytes[offset] & mask != 0 }
 
-    /// The length that the operation code's group tells (SPC-4 §4.2.5.1), 0 for reserved and vendor groups.
+    /// The length that the operation code's group tells (SPC-4), 0 for reserved and vendor groups.
     var groupLength: Int {
         switch self.operationCode >> 5 {
         case 0: 6
@@ -65,7 +65,7 @@ package struct CDB: Sendable {
         }
     }
 
-    /// The control byte: NACA in bit 2 (SAM-5 §5.2).
+    /// The control byte: NACA in bit 2 (SAM-5).
     @inline(always)
     var control: UInt8 {
         switch self.operationCode >> 5 {

@@ -3,7 +3,7 @@
 
 /// The bounds of a logical unit, each with its reason.
 package enum Limits {
-    /// Flat space addressing has 14 bits (SAM-5 §4.6).
+    /// Flat space addressing has 14 bits (SAM-5).
     package static let largestLUN: UInt16 = 0x3FFF
 
     /// The most bytes that one READ or WRITE moves: what the server is ready to hold for a command. Larger than

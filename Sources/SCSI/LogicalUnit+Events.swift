@@ -13,7 +13,7 @@ extension LogicalUnit {
         self.attentions.add(.powerOnOrReset, for: nexus.id)
     }
 
-    /// A nexus is gone, and with it what it held: RESERVE's reservation (SPC-2 §5.5.1), PREVENT's lock, its unit
+    /// A nexus is gone, and with it what it held: RESERVE's reservation (SPC-2), PREVENT's lock, its unit
     /// attentions. Persistent reservations are the initiator port's, and stay.
     package mutating func nexusEnded(_ id: UInt64) {
         self.nexuses[id] = nil
@@ -24,7 +24,7 @@ extension LogicalUnit {
         }
     }
 
-    /// LOGICAL UNIT RESET, or a target reset (SAM-5 §6.3.3): reservations by RESERVE and locks by PREVENT end, mode
+    /// LOGICAL UNIT RESET, or a target reset (SAM-5): reservations by RESERVE and locks by PREVENT end, mode
     /// pages return to their defaults, and every nexus learns of it.
     package mutating func reset() {
         self.reservation = nil
@@ -33,7 +33,7 @@ extension LogicalUnit {
         self.attentions.addForAll(.busDeviceReset)
     }
 
-    /// CLEAR TASK SET (SAM-5 §7.4): `nexuses` are those other than the sender that lost commands by it.
+    /// CLEAR TASK SET (SAM-5): `nexuses` are those other than the sender that lost commands by it.
     package mutating func tasksCleared(of nexuses: [UInt64]) {
         for id in nexuses {
             self.attentions.add(.commandsClearedByAnotherInitiator, for: id)

@@ -3,7 +3,7 @@
 
 internal import Block
 
-/// The range of blocks that a CDB names, as the formats of SBC-3 §5 place it.
+/// The range of blocks that a CDB names, as the formats of SBC-3 place it.
 struct BlockAccess {
     var lba: UInt64
     var count: UInt32

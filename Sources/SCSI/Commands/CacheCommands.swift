@@ -4,7 +4,7 @@
 internal import Block
 
 extension CommandDescriptor {
-    /// SYNCHRONIZE CACHE and PRE-FETCH (SBC-3 §5.18–5.19, §5.12–5.13).
+    /// SYNCHRONIZE CACHE and PRE-FETCH (SBC-3).
     static let cache: [CommandDescriptor] = [
         CommandDescriptor(
             "SYNCHRONIZE CACHE (10)", [0x35, 0x02, 0xFF, 0xFF, 0xFF, 0xFF, 0x00, 0xFF, 0xFF, 0x04],

@@ -8,7 +8,7 @@ struct CommandDescriptor: Sendable {
 
     /// The command's name as the standards print it.
     let name: String
-    /// CDB usage data (SPC-4 §6.35.3): a CDB-sized map whose set bits the unit looks at. Byte 0 is the operation code,
+    /// CDB usage data (SPC-4): a CDB-sized map whose set bits the unit looks at. Byte 0 is the operation code,
     /// and the service action stands in its field.
     let usage: [UInt8]
     let serviceAction: UInt16?

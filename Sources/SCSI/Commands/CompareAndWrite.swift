@@ -5,7 +5,7 @@ internal import Block
 internal import NIOCore
 
 extension CommandDescriptor {
-    /// COMPARE AND WRITE (SBC-3 §5.3) and ORWRITE (16) (SBC-3 §5.4): the atomic ones.
+    /// COMPARE AND WRITE (SBC-3) and ORWRITE (16) (SBC-3): the atomic ones.
     static let compareAndWrite: [CommandDescriptor] = [
         CommandDescriptor(
             "COMPARE AND WRITE",

@@ -4,7 +4,7 @@
 internal import Block
 
 extension CommandDescriptor {
-    /// READ (SBC-3 §5.7–5.10). RDPROTECT is unused in the usage maps: the unit keeps no protection information.
+    /// READ (SBC-3). RDPROTECT is unused in the usage maps: the unit keeps no protection information.
     static let reads: [CommandDescriptor] = [
         CommandDescriptor(
             "READ (6)", [0x08, 0x1F, 0xFF, 0xFF, 0xFF, 0x04], .reads, .needsMedium,
@@ -35,7 +35,7 @@ extension LogicalUnit {
     fileprivate func read(_ access: BlockAccess, forceUnitAccess: Bool) -> TaskStep {
         if let sense = self.invalid(access, maximumBlocks: self.maximumTransferBlocks) { return self.check(sense) }
         guard access.count > 0 else { return .finish(.good) }
-        // FUA: what the initiator reads must be on the medium, not only in the cache (SBC-3 §4.15).
+        // FUA: what the initiator reads must be on the medium, not only in the cache (SBC-3).
         if forceUnitAccess, self.info.capabilities.contains(.writeCache) {
             return .perform(.flush, .read(access.range))
         }

@@ -5,7 +5,7 @@ internal import Block
 internal import NIOCore
 
 extension CommandDescriptor {
-    /// VERIFY and WRITE AND VERIFY (SBC-3 §5.28–5.31, §5.36–5.39).
+    /// VERIFY and WRITE AND VERIFY (SBC-3).
     static let verifies: [CommandDescriptor] = [
         CommandDescriptor(
             "VERIFY (10)", [0x2F, 0x16, 0xFF, 0xFF, 0xFF, 0xFF, 0x00, 0xFF, 0xFF, 0x04], .reads, .needsMedium,

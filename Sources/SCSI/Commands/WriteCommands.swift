@@ -4,7 +4,7 @@
 internal import Block
 
 extension CommandDescriptor {
-    /// WRITE (SBC-3 §5.32–5.35). WRPROTECT is unused in the usage maps: the unit keeps no protection information.
+    /// WRITE (SBC-3). WRPROTECT is unused in the usage maps: the unit keeps no protection information.
     static let writes: [CommandDescriptor] = [
         CommandDescriptor(
             "WRITE (6)", [0x0A, 0x1F, 0xFF, 0xFF, 0xFF, 0x04], .writes, .medium,

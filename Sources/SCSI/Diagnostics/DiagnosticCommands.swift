@@ -5,7 +5,7 @@ internal import Block
 internal import NIOCore
 
 extension CommandDescriptor {
-    /// SEND DIAGNOSTIC, RECEIVE DIAGNOSTIC RESULTS (SPC-4 §6.42, §6.29) and READ DEFECT DATA (SBC-3 §5.17, §5.18).
+    /// SEND DIAGNOSTIC, RECEIVE DIAGNOSTIC RESULTS (SPC-4) and READ DEFECT DATA (SBC-3).
     static let diagnostics: [CommandDescriptor] = [
         CommandDescriptor(
             "SEND DIAGNOSTIC", [0x1D, 0x04, 0x00, 0x00, 0x00, 0x04], .writes,

@@ -5,7 +5,7 @@ internal import Block
 internal import NIOCore
 
 extension CommandDescriptor {
-    /// REPORT SUPPORTED OPERATION CODES and REPORT SUPPORTED TASK MANAGEMENT FUNCTIONS (SPC-4 §6.35, §6.36).
+    /// REPORT SUPPORTED OPERATION CODES and REPORT SUPPORTED TASK MANAGEMENT FUNCTIONS (SPC-4).
     static let supportedOperations: [CommandDescriptor] = [
         CommandDescriptor(
             "REPORT SUPPORTED OPERATION CODES",

@@ -4,7 +4,7 @@
 internal import NIOCore
 
 /// Page 83: the names of the logical unit, and of the target and its port that the command came through
-/// (SPC-4 §7.8.6). The kinds are those that LIO offers, so that udev and multipath find what they look for.
+/// (SPC-4). The kinds are those that LIO offers, so that udev and multipath find what they look for.
 extension LogicalUnit {
     func deviceIdentificationPage(_ nexus: Nexus) -> ByteBuffer {
         var body = ByteBuffer()
@@ -28,7 +28,7 @@ extension LogicalUnit {
         return body
     }
 
-    /// NUL-terminated and padded to a multiple of four bytes (SPC-4 §7.8.6.11).
+    /// NUL-terminated and padded to a multiple of four bytes (SPC-4).
     private static func scsiNameString(_ name: String) -> ByteBuffer {
         var buffer = ByteBuffer(string: name)
         buffer.writeRepeatingByte(0, count: 4 - buffer.readableBytes % 4)

@@ -4,7 +4,7 @@
 internal import NIOCore
 
 extension CommandDescriptor {
-    /// INQUIRY (SPC-4 §6.6).
+    /// INQUIRY (SPC-4).
     static let inquiry: [CommandDescriptor] = [
         CommandDescriptor(
             "INQUIRY", [0x12, 0x01, 0xFF, 0xFF, 0xFF, 0x04], .always, .ignoresUnitAttention,

@@ -3,7 +3,7 @@
 
 internal import NIOCore
 
-/// Standard INQUIRY data (SPC-4 §6.6.2).
+/// Standard INQUIRY data (SPC-4).
 enum StandardInquiry {
     /// SAM-5, SPC-4, SBC-3 and iSCSI, no version claimed, as SPC-4's table of version descriptors codes them.
     static let versionDescriptors: [UInt16] = [0x00A0, 0x0460, 0x04C0, 0x0960]
@@ -37,7 +37,7 @@ enum StandardInquiry {
 }
 
 extension ByteBuffer {
-    /// Left-aligned, filled with blanks, cut to `count`; whatever is not graphic ASCII becomes `?` (SPC-4 §4.3.1).
+    /// Left-aligned, filled with blanks, cut to `count`; whatever is not graphic ASCII becomes `?` (SPC-4).
     mutating func writePaddedASCII(_ text: String, count: Int) {
         var written = 0
         for scalar in text.unicodeScalars.prefix(count) {

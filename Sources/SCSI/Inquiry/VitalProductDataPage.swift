@@ -4,7 +4,7 @@
 internal import Block
 internal import NIOCore
 
-/// The vital product data pages (SPC-4 §7.8, SBC-3 §6.6), in the order in which page 00 must list them.
+/// The vital product data pages (SPC-4, SBC-3), in the order in which page 00 must list them.
 enum VitalProductDataPage: UInt8, CaseIterable {
     case supportedPages = 0x00
     case unitSerialNumber = 0x80
@@ -26,7 +26,7 @@ extension LogicalUnit {
         return body
     }
 
-    /// Page 86: what kinds of tasks and caches there are (SPC-4 §7.8.7).
+    /// Page 86: what kinds of tasks and caches there are (SPC-4).
     func extendedInquiryPage() -> ByteBuffer {
         var body = ByteBuffer()
         body.writeInteger(UInt8(0))  // no microcode, no protection types
@@ -36,7 +36,7 @@ extension LogicalUnit {
         return body
     }
 
-    /// Page B0: how much one command may ask for (SBC-3 §6.6.3).
+    /// Page B0: how much one command may ask for (SBC-3).
     func blockLimitsPage() -> ByteBuffer {
         let geometry = self.info.geometry
         let canUnmap = self.info.capabilities.contains(.unmap)
@@ -72,7 +72,7 @@ extension LogicalUnit {
         return body
     }
 
-    /// Page B2: which commands unmap, and what unmapped blocks read as (SBC-3 §6.6.4).
+    /// Page B2: which commands unmap, and what unmapped blocks read as (SBC-3).
     func logicalBlockProvisioningPage() -> ByteBuffer {
         let canUnmap = self.info.capabilities.contains(.unmap)
         var flags: UInt8 = 0

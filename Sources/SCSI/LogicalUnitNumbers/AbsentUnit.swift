@@ -3,7 +3,7 @@
 
 internal import NIOCore
 
-/// What a LUN without a logical unit answers (SAM-5 §5.11, SPC-4 §6.6).
+/// What a LUN without a logical unit answers (SAM-5, SPC-4).
 package enum AbsentUnit {
     /// `luns` are those that do exist for the nexus.
     package static func begin(_ cdb: RawSpan, luns: [LUN]) -> CommandResult {

@@ -4,7 +4,7 @@
 internal import NIOCore
 internal import Wire
 
-/// A logical unit number as the wire carries it: eight bytes, of which a single-level LUN uses two (SAM-5 §4.6).
+/// A logical unit number as the wire carries it: eight bytes, of which a single-level LUN uses two (SAM-5).
 ///
 ///     peripheral device addressing   0x00 LL 00 00 00 00 00 00    LUN 0…255, bus 0
 ///     flat space addressing          01LLLLLL LLLLLLLL 00 …       LUN 0…16383

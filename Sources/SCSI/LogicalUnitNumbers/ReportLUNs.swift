@@ -3,7 +3,7 @@
 
 internal import NIOCore
 
-/// REPORT LUNS (SPC-4 §6.33), which any LUN answers, existing or not.
+/// REPORT LUNS (SPC-4), which any LUN answers, existing or not.
 package enum ReportLUNs {
     package static let operationCode: UInt8 = 0xA0
 

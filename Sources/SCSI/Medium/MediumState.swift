@@ -18,7 +18,7 @@ struct MediumState: Sendable {
 }
 
 extension CommandDescriptor {
-    /// What asks for, and changes, the unit's readiness (SPC-4 §6.39, §6.47; SBC-3 §5.14, §5.24).
+    /// What asks for, and changes, the unit's readiness (SPC-4; SBC-3).
     static let unitState: [CommandDescriptor] = [
         CommandDescriptor(
             "TEST UNIT READY", [0x00, 0x00, 0x00, 0x00, 0x00, 0x04], .unlessReserved, .needsMedium,
@@ -55,7 +55,7 @@ extension LogicalUnit {
         let start = cdb.has(0x01, at: 4)
         let loadOrEject = cdb.has(0x02, at: 4)
         let hasPowerCondition = cdb[4] & 0xF0 != 0
-        // Another's reservation lets the unit be started, and nothing else (SBC-3 §4.12).
+        // Another's reservation lets the unit be started, and nothing else (SBC-3).
         if !start || loadOrEject || hasPowerCondition, self.conflicts(.writes, nexus) {
             return .finish(.reservationConflict)
         }
@@ -74,7 +74,7 @@ extension LogicalUnit {
         return flushes ? .perform(.flush, .good) : .finish(.good)
     }
 
-    /// PREVENT counts once for each nexus, and ends with it (SBC-3 §5.14).
+    /// PREVENT counts once for each nexus, and ends with it (SBC-3).
     fileprivate mutating func preventAllow(_ cdb: CDB, _ nexus: Nexus) -> TaskStep {
         guard cdb[4] & 0x02 == 0 else { return self.check(.invalidFieldInCDB(4, bit: 1)) }
         if cdb.has(0x01, at: 4) {

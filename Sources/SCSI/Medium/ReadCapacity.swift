@@ -5,7 +5,7 @@ internal import Block
 internal import NIOCore
 
 extension CommandDescriptor {
-    /// READ CAPACITY (SBC-3 §5.15, §5.16).
+    /// READ CAPACITY (SBC-3).
     static let capacity: [CommandDescriptor] = [
         CommandDescriptor(
             "READ CAPACITY (10)", [0x25, 0x00, 0xFF, 0xFF, 0xFF, 0xFF, 0x00, 0x00, 0x00, 0x04],

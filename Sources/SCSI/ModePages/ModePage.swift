@@ -4,7 +4,7 @@
 internal import Block
 internal import NIOCore
 
-/// A mode page: its bytes from the page code on, and which of them MODE SELECT may change (SPC-4 §7.5.6).
+/// A mode page: its bytes from the page code on, and which of them MODE SELECT may change (SPC-4).
 struct ModePage: Sendable {
     /// The bytes in force.
     private(set) var current: [UInt8]
@@ -78,7 +78,7 @@ struct ModePages: Sendable {
     }
 }
 
-/// The caching mode page, 08h (SBC-3 §6.4.5): only WCE says something, and only where there is a cache to switch off.
+/// The caching mode page, 08h (SBC-3): only WCE says something, and only where there is a cache to switch off.
 struct CachingModePage: Sendable {
     static let code: UInt8 = 0x08
     var page: ModePage
@@ -95,7 +95,7 @@ struct CachingModePage: Sendable {
     var writeCacheEnabled: Bool { self.page.current[2] & 0x04 != 0 }
 }
 
-/// The control mode page, 0Ah (SPC-4 §7.5.8): the format of sense data, and a write-protect switch.
+/// The control mode page, 0Ah (SPC-4): the format of sense data, and a write-protect switch.
 struct ControlModePage: Sendable {
     static let code: UInt8 = 0x0A
     var page: ModePage

@@ -5,7 +5,7 @@ internal import Block
 internal import NIOCore
 
 extension CommandDescriptor {
-    /// MODE SELECT (SPC-4 §6.9, §6.10).
+    /// MODE SELECT (SPC-4).
     static let modeSelect: [CommandDescriptor] = [
         CommandDescriptor(
             "MODE SELECT (6)", [0x15, 0x10, 0x00, 0x00, 0xFF, 0x04], .writes,

@@ -5,7 +5,7 @@ internal import Block
 internal import NIOCore
 
 extension CommandDescriptor {
-    /// MODE SENSE (SPC-4 §6.11, §6.12).
+    /// MODE SENSE (SPC-4).
     static let modeSense: [CommandDescriptor] = [
         CommandDescriptor(
             "MODE SENSE (6)", [0x1A, 0x08, 0xFF, 0xFF, 0xFF, 0x04], .writes,
@@ -53,7 +53,7 @@ extension LogicalUnit {
         return .finish(.good(data.cut(to: allocationLength)))
     }
 
-    /// Four or eight bytes (SPC-4 §7.5.5). The device-specific parameter is SBC-3's: WP and DPOFUA.
+    /// Four or eight bytes (SPC-4). The device-specific parameter is SBC-3's: WP and DPOFUA.
     private func modeParameterHeader(
         headerLength: Int, descriptorLength: Int, bodyLength: Int, longLBA: Bool
     ) -> ByteBuffer {
@@ -77,7 +77,7 @@ extension LogicalUnit {
         return header
     }
 
-    /// Eight bytes, or sixteen where LLBAA=1 (SBC-3 §6.4.2).
+    /// Eight bytes, or sixteen where LLBAA=1 (SBC-3).
     private func blockDescriptor(longLBA: Bool) -> ByteBuffer {
         let geometry = self.info.geometry
         var descriptor = ByteBuffer()

@@ -4,7 +4,7 @@
 internal import Block
 internal import NIOCore
 
-/// GET LBA STATUS (SBC-3 §5.4): whether blocks are mapped, from an LBA on.
+/// GET LBA STATUS (SBC-3): whether blocks are mapped, from an LBA on.
 ///
 ///     0  PARAMETER DATA LENGTH (4)    4  reserved (4)
 ///     8  LBA (8)    16  NUMBER OF LOGICAL BLOCKS (4)    20  PROVISIONING STATUS: 0 mapped, 1 deallocated    21  reserved

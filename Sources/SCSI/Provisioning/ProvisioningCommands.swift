@@ -2,7 +2,7 @@
 // SPDX-FileCopyrightText: the Apus authors
 
 extension CommandDescriptor {
-    /// What sets blocks to one pattern, or gives them back (SBC-3 §4.7).
+    /// What sets blocks to one pattern, or gives them back (SBC-3).
     static let provisioning: [CommandDescriptor] = [
         CommandDescriptor(
             "UNMAP", [0x42, 0x00, 0x00, 0x00, 0x00, 0x00, 0x00, 0xFF, 0xFF, 0x04],

@@ -4,7 +4,7 @@
 internal import Block
 internal import NIOCore
 
-/// UNMAP (SBC-3 §5.28).
+/// UNMAP (SBC-3).
 ///
 ///     0  UNMAP DATA LENGTH (2)   2  UNMAP BLOCK DESCRIPTOR DATA LENGTH (2)   4  reserved (4)
 ///     8  descriptors of 16 bytes: LBA (8), NUMBER OF LOGICAL BLOCKS (4), reserved (4)

@@ -4,7 +4,7 @@
 internal import Block
 internal import NIOCore
 
-/// WRITE SAME (SBC-3 §5.40, §5.41).
+/// WRITE SAME (SBC-3).
 extension LogicalUnit {
     func writeSame(_ access: BlockAccess, _ cdb: CDB, noDataOut: Bool) -> TaskStep {
         guard !cdb.has(0xE0, at: 1) else { return self.check(.invalidFieldInCDB(1, bit: 7)) }  // WRPROTECT

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // SPDX-FileCopyrightText: the Apus authors
 
-/// The persistent reservations of a logical unit (SPC-4 §5.12): who is registered, and who of them has reserved it.
+/// The persistent reservations of a logical unit (SPC-4): who is registered, and who of them has reserved it.
 ///
 /// A registration belongs to an initiator port and a target port, by their names, so it outlives sessions. It does not
 /// outlive the daemon: APTPL is refused.
@@ -72,7 +72,7 @@ struct PersistentReservation: Sendable {
     var holder: PersistentReservations.NexusPorts
 }
 
-/// The types of persistent reservations (SPC-4 §6.15.3.4).
+/// The types of persistent reservations (SPC-4).
 enum ReservationType: UInt8, Sendable, CaseIterable {
     case writeExclusive = 0x1
     case exclusiveAccess = 0x3

@@ -4,7 +4,7 @@
 internal import NIOCore
 
 extension CommandDescriptor {
-    /// PERSISTENT RESERVE IN (SPC-4 §6.15).
+    /// PERSISTENT RESERVE IN (SPC-4).
     static let persistentReserveIn: [CommandDescriptor] = [
         Self.reserveIn("READ KEYS", 0x00) { $0.readKeys() },
         Self.reserveIn("READ RESERVATION", 0x01) { $0.readReservation() },

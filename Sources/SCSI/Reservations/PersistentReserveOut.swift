@@ -4,7 +4,7 @@
 internal import NIOCore
 
 extension CommandDescriptor {
-    /// PERSISTENT RESERVE OUT (SPC-4 §6.16).
+    /// PERSISTENT RESERVE OUT (SPC-4).
     static let persistentReserveOut: [CommandDescriptor] = PersistentReserveOut.Action.allCases.map { action in
         CommandDescriptor(
             "PERSISTENT RESERVE OUT: \(action)",
@@ -41,7 +41,7 @@ package struct PersistentReserveOut: Sendable {
     var parameterListLength: Int
 }
 
-/// The parameter list of every service action but REGISTER AND MOVE (SPC-4 §6.16.3).
+/// The parameter list of every service action but REGISTER AND MOVE (SPC-4).
 ///
 ///     0  RESERVATION KEY (8)    8  SERVICE ACTION RESERVATION KEY (8)    16  obsolete (4)
 ///     20  SPEC_I_PT, ALL_TG_PT, APTPL    21  reserved (3)    24  with SPEC_I_PT: length (4), TransportIDs

@@ -3,7 +3,7 @@
 
 internal import NIOCore
 
-/// What REGISTER, REGISTER AND IGNORE EXISTING KEY and REGISTER AND MOVE do (SPC-4 §5.12.7, §5.12.8).
+/// What REGISTER, REGISTER AND IGNORE EXISTING KEY and REGISTER AND MOVE do (SPC-4).
 extension LogicalUnit {
     mutating func register(
         _ parameters: ReserveOutParameters, _ nexus: Nexus, ignoringKey: Bool

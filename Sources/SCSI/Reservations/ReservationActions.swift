@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // SPDX-FileCopyrightText: the Apus authors
 
-/// What RESERVE, RELEASE, CLEAR and PREEMPT do (SPC-4 §5.12.9–5.12.11). The sender is registered, and its key was right.
+/// What RESERVE, RELEASE, CLEAR and PREEMPT do (SPC-4). The sender is registered, and its key was right.
 extension LogicalUnit {
     typealias Registration = PersistentReservations.Registration
 
@@ -66,7 +66,7 @@ extension LogicalUnit {
         return .finish(result)
     }
 
-    /// Ends the reservation. Where others shared in it they are told (SPC-4 §5.12.11.2).
+    /// Ends the reservation. Where others shared in it they are told (SPC-4).
     mutating func endReservation(announcedBy nexus: UInt64) {
         guard let reservation = self.persistent.reservation else { return }
         self.persistent.reservation = nil

@@ -24,7 +24,7 @@ extension LogicalUnit {
         self.reservation != nil || self.persistent.reservation != nil
     }
 
-    /// Whether a command under `rule` must end with RESERVATION CONFLICT (SPC-4 §5.12.1, tables 66 and 67).
+    /// Whether a command under `rule` must end with RESERVATION CONFLICT (SPC-4).
     func conflicts(_ rule: ReservationRule, _ nexus: borrowing Nexus) -> Bool {
         guard rule != .always else { return false }
         if let reservation, reservation.holder != nexus.id { return true }

@@ -2,7 +2,7 @@
 // SPDX-FileCopyrightText: the Apus authors
 
 extension CommandDescriptor {
-    /// RESERVE and RELEASE (SPC-2 §7.21–7.24). Third-party reservations and extents went out of use with them.
+    /// RESERVE and RELEASE (SPC-2). Third-party reservations and extents went out of use with them.
     static let reserveRelease: [CommandDescriptor] = [
         CommandDescriptor(
             "RESERVE (6)", [0x16, 0x00, 0x00, 0x00, 0x00, 0x04], .writes,
@@ -22,7 +22,7 @@ extension CommandDescriptor {
 extension LogicalUnit {
     fileprivate mutating func reserve(_ cdb: CDB, _ nexus: Nexus) -> TaskStep {
         if let sense = self.unsupportedExtent(cdb) { return self.check(sense) }
-        // The two kinds of reservation exclude each other (SPC-4 §5.12.3, CRH=0).
+        // The two kinds of reservation exclude each other (SPC-4, CRH=0).
         guard self.persistent.registrations.isEmpty else { return .finish(.reservationConflict) }
         self.reservation = LegacyReservation(holder: nexus.id)
         return .finish(.good)
@@ -31,7 +31,7 @@ extension LogicalUnit {
     /// Releasing what another holds, or nobody, changes nothing and is no error.
     fileprivate mutating func release(_ cdb: CDB, _ nexus: Nexus) -> TaskStep {
         if let sense = self.unsupportedExtent(cdb) { return self.check(sense) }
-        // The two kinds of reservation exclude each other (SPC-4 §5.12.3, CRH=0).
+        // The two kinds of reservation exclude each other (SPC-4, CRH=0).
         guard self.persistent.registrations.isEmpty else { return .finish(.reservationConflict) }
         if self.reservation?.holder == nexus.id {
             self.reservation = nil

@@ -3,7 +3,7 @@
 
 internal import NIOCore
 
-/// An iSCSI TransportID (SPC-4 §7.6.4.6): the name of an initiator port, as parameter lists and READ FULL STATUS carry it.
+/// An iSCSI TransportID (SPC-4): the name of an initiator port, as parameter lists and READ FULL STATUS carry it.
 ///
 ///     0  FORMAT CODE (2 bits) 01b, PROTOCOL IDENTIFIER (4 bits) 5h    1  reserved
 ///     2  ADDITIONAL LENGTH (2)    4  `<iSCSI name>,i,0x<ISID>`, NUL-terminated and padded to a multiple of four

@@ -11,7 +11,7 @@ package struct Sense: Hashable, Sendable {
     package var information: UInt64?
     package var specific: Specific?
 
-    /// The sense-key specific bytes (SPC-4 §4.5.2.4).
+    /// The sense-key specific bytes (SPC-4).
     package enum Specific: Hashable, Sendable {
         /// The field in error. `bit` is its most significant bit, nil where the whole byte is meant.
         case field(inCDB: Bool, byte: UInt16, bit: UInt8?)
@@ -53,14 +53,14 @@ package struct Sense: Hashable, Sendable {
     }
 }
 
-/// The two wire formats of sense data; D_SENSE in the control mode page chooses (SPC-4 §7.5.8).
+/// The two wire formats of sense data; D_SENSE in the control mode page chooses (SPC-4).
 package enum SenseFormat: Sendable {
     case fixed
     case descriptor
 }
 
 extension Sense {
-    /// The sense data on the wire. Layouts: SPC-4 §4.5.2 (descriptor) and §4.5.3 (fixed).
+    /// The sense data on the wire. Layouts: SPC-4.
     package func encode(_ format: SenseFormat) -> ByteBuffer {
         switch format {
         case .fixed: self.encodeFixed()
@@ -141,7 +141,7 @@ extension CommandResult {
 }
 
 extension ByteBuffer {
-    /// Data-In cut to what the CDB's ALLOCATION LENGTH takes (SPC-4 §4.2.5.6): longer data is truncated without error.
+    /// Data-In cut to what the CDB's ALLOCATION LENGTH takes (SPC-4): longer data is truncated without error.
     func cut(to allocationLength: Int) -> ByteBuffer {
         guard self.readableBytes > allocationLength else { return self }
         var copy = self

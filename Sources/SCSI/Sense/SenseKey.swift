@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // SPDX-FileCopyrightText: the Apus authors
 
-/// Sense keys (SPC-4 §4.5.6).
+/// Sense keys (SPC-4).
 package enum SenseKey: UInt8, Sendable {
     case noSense = 0x0
     case recoveredError = 0x1
