@@ -57,13 +57,14 @@ package struct ImageBuild: Sendable {
         defer { lock.release() }
 
         let work = self.store.folder.appending(".\(self.recipe.name).building")
-        let tools = Tools(log: work.appending("log"))
+        let tools = Tools(log: lock.log, logPath: lock.path)
         let hash = RecipeHash.of(self.recipe, toolVersions: try await self.toolVersions(tools))
         if !rebuilding, let existing = try? self.store.entry(self.recipe.name), existing.manifest.recipeHash == hash {
             return .unchanged(existing.manifest)
         }
         try self.checkSpace()
         await self.remove(work)
+        try lock.log.resize(to: 0)
         do {
             let manifest = try await self.build(in: work, tools: tools, hash: hash)
             await self.remove(work)
@@ -71,7 +72,19 @@ package struct ImageBuild: Sendable {
         } catch {
             // Also when the task was cancelled: what clears up must run.
             await Task { await self.remove(work) }.value
-            throw error
+            throw Self.readable(error, in: self.store.folder)
+        }
+    }
+
+    /// Every error of a step as one line that a user can use.
+    private static func readable(_ error: any Error, in folder: FilePath) -> any Error {
+        switch error {
+        case is ImageError, is CancellationError: error
+        case Errno.noSpace: ImageError(kind: .noSpace, message: "\(folder) is full: make room and build again")
+        case let error as Errno: ImageError(kind: .inputOutput, message: "cannot work in \(folder): \(error)")
+        case let error as BIOSLoader.Problem:
+            ImageError(kind: .stepFailed, message: "this GRUB's files are not as expected: \(error)")
+        default: ImageError(kind: .stepFailed, message: "the build failed: \(error)")
         }
     }
 

@@ -106,28 +106,35 @@ package struct ImageStore: Sendable {
 
     /// Keeps everybody else from building or removing the same image until released.
     func lock(_ name: String) throws(ImageError) -> ImageLock {
-        let path = self.folder.appending(".\(name).lock")
+        let path = self.folder.appending(".\(name).log")
         let descriptor: FileDescriptor
         do {
             descriptor = try FileDescriptor.open(
-                path, .readWrite, options: [.create, .closeOnExec], permissions: [.ownerReadWrite])
+                path, .readWrite, options: [.create, .append, .closeOnExec], permissions: [.ownerReadWrite])
         } catch {
             throw ImageError(kind: .notPermitted, message: "cannot write to \(self.folder): are you its owner?")
         }
         guard flock(descriptor.rawValue, LOCK_EX | LOCK_NB) == 0 else {
             try? descriptor.close()
-            throw ImageError(kind: .busy, message: "image \(name) is being built or removed by another command")
+            throw ImageError(
+                kind: .busy,
+                message: "image \(name) is being built or removed by another command, or what a killed one began still "
+                    + "runs: try again in a minute")
         }
-        return ImageLock(descriptor: descriptor)
+        return ImageLock(log: descriptor, path: path)
     }
 }
 
-/// A lock that ends with the process at the latest.
+/// The log of the last build of an image, and the right to build it.
+///
+/// The log is what holds the lock, so that tools which write to it hold it too: one that outlives a killed build does
+/// not meet the next one.
 struct ImageLock {
-    fileprivate let descriptor: FileDescriptor
+    let log: FileDescriptor
+    let path: FilePath
 
-    /// The lock's file stays: deleting it would let two others lock two files of the same name.
+    /// The file stays: deleting it would let two others lock two files of the same name.
     func release() {
-        try? self.descriptor.close()
+        try? self.log.close()
     }
 }

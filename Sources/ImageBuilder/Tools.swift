@@ -66,7 +66,9 @@ struct Tools {
     /// Of how many bytes of the log those lines are taken.
     private static let lastWordsBytes: Int64 = 16384
 
-    let log: FilePath
+    /// Open for reading and appending.
+    let log: FileDescriptor
+    let logPath: FilePath
 
     /// Words that make the tool the superuser of a namespace of its own, with its mounts and its processes: when it ends,
     /// or is killed, nothing of it stays.
@@ -81,21 +83,24 @@ struct Tools {
         environment: [Environment.Key: String] = [:]
     ) async throws {
         let words = (contained ? Self.contained : []) + [command] + arguments
-        let output = try FileDescriptor.open(
-            self.log, .writeOnly, options: [.create, .append, .closeOnExec], permissions: [.ownerReadWrite])
-        defer { try? output.close() }
-        let start = try output.seek(offset: 0, from: .end)
+        let start = try self.log.seek(offset: 0, from: .end)
         var updates: [Environment.Key: String?] = ["PATH": RequiredTools.searchPath, "LC_ALL": "C.UTF-8"]
         for (key, value) in environment { updates[key] = value }
         let result = try await Subprocess.run(
             .name(words[0]), arguments: Arguments(Array(words.dropFirst())),
             environment: .inherit.updating(updates), input: .string(input),
-            output: .fileDescriptor(output, closeAfterSpawningProcess: false), error: .combinedWithOutput)
+            output: .fileDescriptor(self.log, closeAfterSpawningProcess: false), error: .combinedWithOutput)
         // A tool that was killed because the user gave up did not fail.
         try Task.checkCancellation()
         guard !result.terminationStatus.isSuccess else { return }
+        let how =
+            switch result.terminationStatus {
+            case .exited(let status): "status \(status)"
+            case .signaled(let signal): "killed by signal \(signal)"
+            }
         throw ImageError(
-            kind: .stepFailed, message: "\(command) failed (\(result.terminationStatus))",
+            kind: .stepFailed,
+            message: "\(command) failed (\(how)); its last words are above, all of them in \(self.logPath)",
             lastWords: try self.lastWords(since: start))
     }
 
@@ -109,13 +114,11 @@ struct Tools {
     }
 
     private func lastWords(since start: Int64) throws -> [String] {
-        let file = try FileDescriptor.open(self.log, .readOnly)
-        defer { try? file.close() }
-        let end = try file.seek(offset: 0, from: .end)
+        let end = try self.log.seek(offset: 0, from: .end)
         let from = max(start, end - Self.lastWordsBytes)
         var bytes = [UInt8](repeating: 0, count: Int(end - from))
         let count = try unsafe bytes.withUnsafeMutableBytes { buffer in
-            try unsafe file.read(fromAbsoluteOffset: from, into: buffer)
+            try unsafe self.log.read(fromAbsoluteOffset: from, into: buffer)
         }
         let lines = String(decoding: bytes.prefix(count), as: UTF8.self).split(separator: "\n").map(String.init)
         return Array(lines.suffix(Self.lastWordsLines))

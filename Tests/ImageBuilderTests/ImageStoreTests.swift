@@ -50,7 +50,7 @@ struct ImageStoreTests {
             try Self.add("a", to: store)
             try store.remove("a")
             #expect(try store.entry("a") == nil)
-            #expect(try FileManager.default.contentsOfDirectory(atPath: store.folder.string) == [".a.lock"])
+            #expect(try FileManager.default.contentsOfDirectory(atPath: store.folder.string) == [".a.log"])
             let error = #expect(throws: ImageError.self) { try store.remove("a") }
             #expect(error?.kind == .unknownImage)
         }

@@ -81,8 +81,11 @@ ibft_target() {
     secret_in=$(attribute "$ibft/$1/rev-chap-name-secret")
 }
 
-# One login; open-iscsi's own last words are kept for the message.
+# One login; open-iscsi's own last words are kept for the message. A session that an earlier try has made will do.
 login() {
+    for session in /sys/class/iscsi_session/session*; do
+        [ "$(attribute "$session/targetname")" != "$target" ] || return 0
+    done
     iscsistart --initiatorname="$initiator" --targetname="$target" --tgpt=1 \
         --address="$address" --port="$port" --param node.session.initial_login_retry_max=1 \
         ${user:+--username="$user" --password="$secret"} \
@@ -155,7 +158,7 @@ while [ -z "$attached" ]; do
         fi
     done
     [ -z "$attached" ] || break
-    reason=$(grep -v '^$' $state/log | tail -n 1)
+    reason=$(grep -v -e '^$' -e '^Logging in' $state/log | tail -n 1)
     [ "$(uptime_seconds)" -lt "$deadline" ] || fail "$target at $address:$port (from $source) as $initiator:" \
         "${reason#iscsistart: }; is the target running, and is this initiator in its ACLs?"
     say "no login to $target at $address:$port yet: ${reason#iscsistart: }"
