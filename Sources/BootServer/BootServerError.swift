@@ -73,7 +73,7 @@ package struct BootServerError: Error, Sendable, CustomStringConvertible {
             self.init(
                 kind: .portTaken(port),
                 description:
-                    "\(service.rawValue) cannot listen: another program has \(where_) (\(service.usualHolder)); "
+                    "\(service.rawValue) cannot listen: another program has \(where_) (\(service.usualHolder(port))); "
                     + "stop it (`\(service.lookup(port))` names it) or \(service.wayOut)")
         case EACCES, EPERM:
             self.init(
@@ -109,10 +109,10 @@ package struct BootServerError: Error, Sendable, CustomStringConvertible {
             }
         }
 
-        var usualHolder: String {
+        func usualHolder(_ port: Int) -> String {
             switch self {
-            case .dhcp: "usually dnsmasq, isc-dhcp-server, kea or libvirt's dnsmasq"
-            case .proxyDHCP: "usually dnsmasq as a PXE server"
+            case .proxyDHCP where port == 4011: "usually dnsmasq as a PXE server"
+            case .dhcp, .proxyDHCP: "usually dnsmasq, isc-dhcp-server, kea or libvirt's dnsmasq"
             case .tftp: "usually tftpd-hpa, atftpd or dnsmasq"
             case .http, .routerAdvertisement: "often a web server or another Apus"
             }

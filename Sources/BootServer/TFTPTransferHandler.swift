@@ -17,6 +17,7 @@ final class TFTPTransferHandler: ChannelInboundHandler {
     private let services: TFTPServices
     private var transfer: TFTPTransfer
     private var timer: Scheduled<Void>?
+    private var timerAt: UInt64?
     private let started = NIODeadline.now()
     private var hasEnded = false
     private var readFailure: OpenFile.Failure?
@@ -101,14 +102,17 @@ final class TFTPTransferHandler: ChannelInboundHandler {
         }
     }
 
-    /// One timer at a time: it is set again only when it fires, for nearly every block is acknowledged in time.
+    /// One timer at a time. It is left alone when the deadline moves away, as it does with nearly every block: firing
+    /// early costs less than setting it anew each time.
     private func arm(_ context: ChannelHandlerContext) {
-        guard self.timer == nil, let deadline = self.transfer.deadline else { return }
+        guard let deadline = self.transfer.deadline, deadline < self.timerAt ?? .max else { return }
+        self.timer?.cancel()
+        self.timerAt = deadline
         let wait = deadline - min(deadline, NIODeadline.milliseconds)
         let bound = NIOLoopBound((handler: self, context: context), eventLoop: context.eventLoop)
         self.timer = context.eventLoop.scheduleTask(in: .milliseconds(Int64(wait))) {
             let (handler, context) = bound.value
-            handler.timer = nil
+            handler.timerAt = nil
             guard !handler.hasEnded else { return }
             handler.perform(handler.transfer.timePassed(now: NIODeadline.milliseconds), context)
         }

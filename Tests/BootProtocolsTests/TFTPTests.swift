@@ -206,6 +206,17 @@ struct TFTPTransferTests {
         #expect(transfer.deadline == 6_000)
     }
 
+    @Test func `once the round trip is known, the client's wait is only the longest one`() {
+        var transfer = Self.transfer(40_000, options: [.init("timeout", "1")])
+        _ = Self.start(&transfer, 40_000)
+        _ = transfer.received(.acknowledgement(block: 0), now: 75)
+        #expect(transfer.deadline == 375)
+        _ = transfer.timePassed(now: 375)
+        #expect(transfer.deadline == 975)
+        _ = transfer.timePassed(now: 975)
+        #expect(transfer.deadline == 1_975)
+    }
+
     @Test func `the wait follows the round trip, and doubles`() {
         var transfer = Self.transfer(40_000, options: [])
         _ = Self.start(&transfer, 40_000)
