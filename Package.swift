@@ -70,6 +70,7 @@ let package = Package(
         room(
             "BootServer",
             ["Wire", "BootProtocols", nioCore, nioPosix, logging, hummingbird, lifecycle, system]),
+        room("Shell", ["CLibedit", "ControlAPI", "Model", nioCore]),
         room("ControlAPI", ["BootStory", "Model", nioCore, nioPosix, nioHTTP1]),
         room(
             "Control",
@@ -86,6 +87,8 @@ let package = Package(
             resources: [.embedInCode("Resources")], swiftSettings: house),
         room("TryOut", ["BootStory", "ControlAPI", "Model", nioCore, subprocess, system]),
 
+        // libedit (Debian: libedit-dev), for lines that can be edited.
+        .target(name: "CLibedit", linkerSettings: [.linkedLibrary("edit")]),
         // The system calls that Swift's Glibc module leaves out.
         .target(name: "CLinux"),
 
@@ -94,7 +97,7 @@ let package = Package(
             name: "apus",
             dependencies: [
                 "Block", "BlockStores", "BootStory", "Control", "ControlAPI", "Export", "ImageBuilder",
-                "ISCSIServer", "Model", "SCSI", "TryOut", arguments, logging, lifecycle, signals, nioCore,
+                "ISCSIServer", "Model", "SCSI", "Shell", "TryOut", arguments, logging, lifecycle, signals, nioCore,
                 system, nioPosix,
             ],
             swiftSettings: house),
@@ -121,6 +124,7 @@ let package = Package(
                 "Block", "BlockStores", "BootProtocols", "BootServer", "BootStory", "Control", "ControlAPI", "ISCSIServer",
                 "Model", logging, nioCore, nioPosix, system,
             ]),
+        tests("Shell", ["Shell", "ControlAPI", "Model"]),
         // Runs the built program.
         tests("Program", []),
         tests("ImageBuilder", ["ImageBuilder", "Model", system]),

@@ -1,0 +1,54 @@
+// SPDX-License-Identifier: Apache-2.0
+// SPDX-FileCopyrightText: the Apus authors
+
+import ControlAPI
+import Model
+import Shell
+
+/// An owner of a configuration that only exists in memory.
+actor Owner: ShellBackend {
+    nonisolated let configurationPath = "/etc/apus/saveconfig.json"
+    private(set) var present = Configuration()
+    private var generation = 1
+    private let media: [String: UInt64]
+
+    init(media: [String: UInt64] = ["/dev/sda": 1 << 30]) {
+        self.media = media
+    }
+
+    func configuration() async throws -> ConfigurationReport {
+        ConfigurationReport(generation: self.generation, configuration: self.present.json)
+    }
+
+    func change(_ request: ChangeRequest) async throws -> ChangeReport {
+        let change = try Change.read(request.change)
+        var context = TreeContext(uuid: "00000000-1111-2222-3333-444444444444")
+        if case .tree(let command) = change { context.mediumBytes = command.medium.flatMap { self.media[$0] } }
+        let (changed, messages) = try self.present.applying(change, in: context)
+        self.present = changed
+        self.generation += 1
+        return ChangeReport(generation: self.generation, steps: [], problems: [], messages: messages)
+    }
+
+    nonisolated func change(from path: String) throws -> Change {
+        .replace(Configuration(storageObjects: [StorageObject(plugin: "ramdisk", name: path, size: 1 << 20)]))
+    }
+
+    func bytes(of path: String) async -> UInt64? { self.media[path] }
+    func status() async throws -> StatusReport? { nil }
+}
+
+/// What a user sees who types `lines`, with prompts as the shell shows them.
+func transcript(_ lines: [String], owner: Owner = Owner()) async throws -> String {
+    var session = ShellSession(backend: owner, version: "apus test")
+    var text = ""
+    for line in lines {
+        text += session.prompt + line + "\n"
+        do {
+            text += try await session.run(line).text
+        } catch {
+            text += "\(error)\n"
+        }
+    }
+    return text
+}

@@ -1,0 +1,208 @@
+// SPDX-License-Identifier: Apache-2.0
+// SPDX-FileCopyrightText: the Apus authors
+
+import Model
+import Shell
+import Testing
+
+@Suite("What a user of targetcli types")
+struct TranscriptTests {
+    @Test func `a disk is made a target, as the document of the field shows it`() async throws {
+        let shown = try await transcript([
+            "cd backstores/block",
+            "create dev=/dev/sda name=sda",
+            "cd /iscsi",
+            "create wwn=iqn.2023-04.com.example:server",
+            "cd iqn.2023-04.com.example:server/tpg1/acls",
+            "create wwn=iqn.2023-04.com.example:node",
+            "cd /iscsi/iqn.2023-04.com.example:server/tpg1/luns",
+            "create /backstores/block/sda",
+            "cd /",
+            "ls",
+            "exit",
+        ])
+        #expect(
+            shown == """
+                /> cd backstores/block
+                /backstores/block> create dev=/dev/sda name=sda
+                Created block storage object sda using /dev/sda.
+                /backstores/block> cd /iscsi
+                /iscsi> create wwn=iqn.2023-04.com.example:server
+                Created target iqn.2023-04.com.example:server.
+                Created TPG 1.
+                Global pref auto_add_default_portal=true
+                Created default portal listening on all IPs (0.0.0.0), port 3260.
+                /iscsi> cd iqn.2023-04.com.example:server/tpg1/acls
+                /iscsi/iqn.20...ver/tpg1/acls> create wwn=iqn.2023-04.com.example:node
+                Created Node ACL for iqn.2023-04.com.example:node
+                /iscsi/iqn.20...ver/tpg1/acls> cd /iscsi/iqn.2023-04.com.example:server/tpg1/luns
+                /iscsi/iqn.20...ver/tpg1/luns> create /backstores/block/sda
+                Created LUN 0.
+                Created LUN 0->0 mapping in node ACL iqn.2023-04.com.example:node
+                /iscsi/iqn.20...ver/tpg1/luns> cd /
+                /> ls
+                o- / ..................................................................... [...]
+                  o- backstores .......................................................... [...]
+                  | o- block .............................................. [Storage Objects: 1]
+                  | | o- sda .......................... [/dev/sda (1.0GiB) write-thru activated]
+                  | |   o- alua ............................................... [ALUA Groups: 1]
+                  | |     o- default_tg_pt_gp ................... [ALUA state: Active/optimized]
+                  | o- fileio ............................................. [Storage Objects: 0]
+                  | o- pscsi .............................................. [Storage Objects: 0]
+                  | o- ramdisk ............................................ [Storage Objects: 0]
+                  o- iscsi ........................................................ [Targets: 1]
+                    o- iqn.2023-04.com.example:server ................................ [TPGs: 1]
+                      o- tpg1 ........................................... [no-gen-acls, no-auth]
+                        o- acls ...................................................... [ACLs: 1]
+                        | o- iqn.2023-04.com.example:node ..................... [Mapped LUNs: 1]
+                        |   o- mapped_lun0 ............................... [lun0 block/sda (rw)]
+                        o- luns ...................................................... [LUNs: 1]
+                        | o- lun0 .................... [block/sda (/dev/sda) (default_tg_pt_gp)]
+                        o- portals ................................................ [Portals: 1]
+                          o- 0.0.0.0:3260 ................................................. [OK]
+                /> exit
+                Global pref auto_save_on_exit=true
+                Configuration saved to /etc/apus/saveconfig.json
+
+                """)
+    }
+
+    @Test func `deleting is the way back`() async throws {
+        let shown = try await transcript([
+            "/backstores/ramdisk create r1 16M",
+            "/backstores/fileio create f1 /f1.img 64M write_back=false",
+            "/iscsi create iqn.2023-04.com.example:t",
+            "cd /iscsi/iqn.2023-04.com.example:t/tpg1",
+            "acls create iqn.2023-04.com.example:n",
+            "luns create /backstores/ramdisk/r1",
+            "luns create ../../../backstores/fileio/f1 lun=7",
+            "acls/iqn.2023-04.com.example:n delete 0",
+            "acls/iqn.2023-04.com.example:n create 3 0 write_protect=true",
+            "portals delete 0.0.0.0 3260",
+            "portals create ::1 3261",
+            "disable",
+            "disable",
+            "ls / 3",
+            "luns delete lun7",
+            "/backstores/ramdisk delete r1",
+            "ls",
+            "acls delete iqn.2023-04.com.example:n",
+            "/iscsi delete iqn.2023-04.com.example:t",
+            "pwd",
+        ])
+        #expect(
+            shown.split(separator: "\n").filter { !$0.contains("> ") }.joined(separator: "\n") == """
+                Created ramdisk r1 with size 16M.
+                Created fileio f1 with size 67108864
+                Created target iqn.2023-04.com.example:t.
+                Created TPG 1.
+                Global pref auto_add_default_portal=true
+                Created default portal listening on all IPs (0.0.0.0), port 3260.
+                Created Node ACL for iqn.2023-04.com.example:n
+                Created LUN 0.
+                Created LUN 0->0 mapping in node ACL iqn.2023-04.com.example:n
+                Created LUN 7.
+                Created LUN 7->7 mapping in node ACL iqn.2023-04.com.example:n
+                Deleted Mapped LUN 0.
+                Created Mapped LUN 3.
+                Deleted network portal 0.0.0.0:3260
+                Created network portal [::1]:3261.
+                The TPGT has been disabled.
+                The TPGT is already disabled.
+                o- / ..................................................................... [...]
+                  o- backstores .......................................................... [...]
+                  | o- block .............................................. [Storage Objects: 0]
+                  | o- fileio ............................................. [Storage Objects: 1]
+                  | | o- f1 ........................... [/f1.img (64.0MiB) write-thru activated]
+                  | o- pscsi .............................................. [Storage Objects: 0]
+                  | o- ramdisk ............................................ [Storage Objects: 1]
+                  |   o- r1 .............................................. [(16.0MiB) activated]
+                  o- iscsi ........................................................ [Targets: 1]
+                    o- iqn.2023-04.com.example:t ..................................... [TPGs: 1]
+                      o- tpg1 ....................................................... [disabled]
+                Deleted LUN 7.
+                Deleted storage object r1.
+                o- tpg1 ............................................................. [disabled]
+                  o- acls ............................................................ [ACLs: 1]
+                  | o- iqn.2023-04.com.example:n .............................. [Mapped LUNs: 0]
+                  o- luns ............................................................ [LUNs: 0]
+                  o- portals ...................................................... [Portals: 1]
+                    o- [::1]:3261 ......................................................... [OK]
+                Deleted Node ACL iqn.2023-04.com.example:n.
+                Deleted Target iqn.2023-04.com.example:t.
+                /iscsi/iqn.2023-04.com.example:t/tpg1
+                """)
+    }
+
+    @Test(arguments: [
+        ("ls /backstores/nosuch", "No such path /backstores/nosuch"),
+        ("cd nosuch", "No such path /nosuch"),
+        ("bogus", "Command not found bogus"),
+        ("/ create x", "Command not found create"),
+        ("/backstores/block create sda /dev/nosuch", "Could not open /dev/nosuch"),
+        ("/backstores/block create sdb", "Missing required parameter dev: create dev=…"),
+        ("/backstores/block create sda /dev/sda nosuch=1", "Unexpected keyword parameter 'nosuch'."),
+        ("/backstores/fileio create f1 /nosuch", "/nosuch does not exist: give the size of the file to create"),
+        ("/backstores/ramdisk create r1 many", "many is not a size: write 10G or 512M"),
+        ("/backstores/pscsi create p /dev/sg0", "pscsi backstores cannot be served yet; use block, fileio or ramdisk"),
+        ("/backstores/block delete nosuch", "No storage object named nosuch."),
+        ("/iscsi create disk1", "WWN not valid as: iqn, naa, eui"),
+        ("/iscsi/iqn.2023-04.com.example:t/tpg1/luns create /backstores/block/no", "storage object or path not valid"),
+        (
+            "/iscsi/iqn.2023-04.com.example:t/tpg1 set attribute nosuch=1",
+            "Unknown parameter nosuch in group 'attribute'."
+        ),
+        ("/iscsi/iqn.2023-04.com.example:t/tpg1 set colour red=1", "Unknown configuration group: colour"),
+        ("clearconfig", "Please add confirm=true parameter to really clear the configuration."),
+        ("ls / deep", "deep is not a depth: write a number"),
+        ("ls 'x", "the quote ' is never closed"),
+        ("cd @home", "No such bookmark home"),
+        ("help me", "Command not found me"),
+    ])
+    func `errors are one line`(line: String, answer: String) async throws {
+        let shown = try await transcript(["/iscsi create iqn.2023-04.com.example:t", line])
+        #expect(shown.split(separator: "\n").last.map(String.init) == answer)
+    }
+
+    @Test func `settings are shown, set and kept under LIO's names`() async throws {
+        let owner = Owner()
+        let shown = try await transcript(
+            [
+                "/iscsi create iqn.2023-04.com.example:t", "cd /iscsi/iqn.2023-04.com.example:t/tpg1",
+                "get attribute login_timeout", "set attribute generate_node_acls=1", "get attribute generate_node_acls",
+                "set parameter MaxBurstLength=65536", "get parameter MaxBurstLength", "ls . 0",
+                "acls create iqn.2023-04.com.example:n", "acls/iqn.2023-04.com.example:n set auth userid=u password=p",
+                "acls/iqn.2023-04.com.example:n get auth password", "acls/iqn.2023-04.com.example:n ls", "sessions",
+                "get",
+            ], owner: owner)
+        #expect(
+            shown.split(separator: "\n").filter { !$0.contains("> ") }.dropFirst(4).joined(separator: "\n") == """
+                login_timeout=15
+                Parameter generate_node_acls is now '1'.
+                generate_node_acls=1
+                Parameter MaxBurstLength is now '65536'.
+                MaxBurstLength=65536
+                o- tpg1 .................................................... [gen-acls, no-auth]
+                Created Node ACL for iqn.2023-04.com.example:n
+                Parameter password is now '(hidden)'.
+                Parameter userid is now 'u'.
+                password=(hidden)
+                o- iqn.2023-04.com.example:n ...................... [1-way auth, Mapped LUNs: 0]
+                (no open sessions)
+                groups here: attribute, auth, parameter
+                """)
+        let group = try #require(await owner.present.targets.first?.portalGroups.first)
+        #expect(group.isDemoMode)
+        #expect(group.parameters?["MaxBurstLength"] == .string("65536"))
+        #expect(group.nodeACLs.first?.chapPassword == "p")
+    }
+
+    @Test func `cd knows where one was, and bookmarks`() async throws {
+        let shown = try await transcript([
+            "cd iscsi", "cd -", "cd -", "bookmarks add here", "cd /backstores", "cd @here", "..", "bookmarks go here",
+            "bookmarks show", "bookmarks del here", "pwd # a comment",
+        ])
+        #expect(shown.hasSuffix("/iscsi> pwd # a comment\n/iscsi\n"))
+        #expect(shown.contains("here  /iscsi\n"))
+    }
+}
