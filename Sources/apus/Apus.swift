@@ -18,7 +18,8 @@ struct Apus: AsyncParsableCommand {
             """,
         version: "apus 0.1.0",
         subcommands: [
-            ServeCommand.self, ConfigCommand.self, ClientCommand.self, ServicesCommand.self, StatusCommand.self,
+            ServeCommand.self, ConfigCommand.self, ClientCommand.self, ServicesCommand.self, ShellCommand.self,
+            StatusCommand.self,
             DoctorCommand.self,
             TimelineCommand.self,
             ExportCommand.self,
@@ -27,10 +28,15 @@ struct Apus: AsyncParsableCommand {
         ]
     )
 
+    /// Whether the program was called by the name of the shell that it stands in for.
+    private static var isCalledAsShell: Bool {
+        CommandLine.arguments.first?.split(separator: "/").last == "targetcli"
+    }
+
     /// Parses, runs, and turns every error into one line on standard error and an exit status of sysexits(3).
     static func main() async {
         do {
-            var command = try parseAsRoot()
+            var command = try parseAsRoot(Self.isCalledAsShell ? ["shell"] + CommandLine.arguments.dropFirst() : nil)
             if var asynchronous = command as? any AsyncParsableCommand {
                 try await asynchronous.run()
             } else {

@@ -71,7 +71,7 @@ extension Daemon {
         if let expecting = terms.expecting, expecting != self.generation {
             throw ChangeFailure.otherGeneration(self.generation)
         }
-        let changed = try self.changed(by: change)
+        let (changed, messages) = try await self.changed(by: change)
         let unreadable = if case .replace(_, let problems) = change { problems } else { self.unreadable }
         let surroundings = await self.surroundings()
         let (before, oldProblems) = self.configuration.expanded(in: surroundings)
@@ -83,7 +83,8 @@ extension Daemon {
         let steps = Plan.diff(self.running, desired)
         let words = steps.map(\.description)
         guard !terms.dryRun else {
-            return ChangeReport(generation: self.generation, steps: words, problems: unreadable + newProblems)
+            return ChangeReport(
+                generation: self.generation, steps: words, problems: unreadable + newProblems, messages: messages)
         }
         do {
             let faults = await self.carryOut(steps)
@@ -98,7 +99,8 @@ extension Daemon {
             self.unreadable = unreadable
             self.problems = unreadable + newProblems + faults + (await self.staleDisks(in: surroundings))
             self.configureChronicle()
-            return ChangeReport(generation: self.generation, steps: words, problems: self.problems)
+            return ChangeReport(
+                generation: self.generation, steps: words, problems: self.problems, messages: messages)
         } catch {
             let faults = await self.carryOut(Plan.diff(self.running, before))
             self.problems = self.unreadable + oldProblems + faults + (await self.staleDisks(in: surroundings))
@@ -106,12 +108,9 @@ extension Daemon {
         }
     }
 
-    private func changed(by change: Change) throws(ChangeFailure) -> Configuration {
-        do throws(ChangeRefusal) {
-            return try self.configuration.applying(change)
-        } catch {
-            throw .refused(error)
-        }
+    private func changed(by change: Change) async throws -> (Configuration, [String]) {
+        let context = await Self.blocking { HostFacts.context(of: change) }
+        return try self.configuration.changed(by: change, in: context)
     }
 
     private func save(_ configuration: Configuration) async throws {

@@ -23,6 +23,15 @@ package struct Administration: Sendable {
         case written(ChangeReport)
     }
 
+    package var configurationPath: String {
+        self.file.path
+    }
+
+    /// The size of a file or block device of this host.
+    package func bytes(of path: String) async -> UInt64? {
+        await Daemon.blocking { HostFacts.bytes(of: path) }
+    }
+
     /// The machines, by name.
     package func clients() async throws -> [BootClient] {
         let report = try await self.configuration()
@@ -63,7 +72,7 @@ package struct Administration: Sendable {
         }
         let change = try Self.change(request)
         let unreadable = if case .replace(_, let problems) = change { problems } else { earlier }
-        let changed = try Self.changed(present, by: change)
+        let (changed, messages) = try present.changed(by: change, in: HostFacts.context(of: change))
         let surroundings = self.images.surroundings()
         let known = Set((earlier + present.validate(in: surroundings)).map(\.cause))
         let problems = unreadable + changed.validate(in: surroundings)
@@ -72,22 +81,12 @@ package struct Administration: Sendable {
         if request.dryRun != true { try self.file.save(changed) }
         let before = present.expanded(in: surroundings).deployment
         let steps = Plan.diff(before, changed.expanded(in: surroundings).deployment).map(\.description)
-        return ChangeReport(generation: self.file.generation, steps: steps, problems: problems)
+        return ChangeReport(generation: self.file.generation, steps: steps, problems: problems, messages: messages)
     }
 
     private static func change(_ request: ChangeRequest) throws(ChangeFailure) -> Change {
         do throws(ChangeRefusal) {
             return try Change.read(request.change)
-        } catch {
-            throw .refused(error)
-        }
-    }
-
-    private static func changed(
-        _ configuration: Configuration, by change: Change
-    ) throws(ChangeFailure) -> Configuration {
-        do throws(ChangeRefusal) {
-            return try configuration.applying(change)
         } catch {
             throw .refused(error)
         }

@@ -42,11 +42,14 @@ package struct ChangeReport: Codable, Sendable, Hashable {
     package var steps: [String]
     /// What the changed configuration still has problems with.
     package var problems: [Problem]
+    /// What a verb of the shell says.
+    package var messages: [String]
 
-    package init(generation: Int, steps: [String], problems: [Problem]) {
+    package init(generation: Int, steps: [String], problems: [Problem], messages: [String] = []) {
         self.generation = generation
         self.steps = steps
         self.problems = problems
+        self.messages = messages
     }
 }
 

@@ -13,6 +13,12 @@ extension Change {
             .object(["op": .string("client.remove"), "name": .string(name)])
         case .setServices(let services):
             .object(["op": .string("services.set"), "services": services?.json ?? .null])
+        case .tree(let command):
+            .object([
+                "op": .string("tree"), "path": .string(command.path), "verb": .string(command.verb),
+                "positional": .array(command.positional.map(JSONValue.string)),
+                "named": .object(command.named.mapValues(JSONValue.string)),
+            ])
         case .replace(let configuration, _):
             .object(["op": .string("replace"), "configuration": configuration.json])
         }
@@ -38,6 +44,8 @@ extension Change {
                 members["services"] == .null
                 ? .setServices(nil)
                 : reader.nested("services") { ServiceSettings(&$0) }.map(Change.setServices)
+        case "tree":
+            change = .tree(Self.treeCommand(&reader, members))
         case "replace":
             let (configuration, problems) = Configuration.read(members["configuration"] ?? .null)
             return .replace(configuration, unreadable: problems)
@@ -49,5 +57,16 @@ extension Change {
             throw .unreadable(reader.problems.isEmpty ? [missing] : reader.problems)
         }
         return change
+    }
+
+    private static func treeCommand(_ reader: inout ObjectReader, _ members: [String: JSONValue]) -> TreeCommand {
+        var command = TreeCommand(path: TreePath(reader.required("path")), verb: reader.required("verb"))
+        if case .array(let words)? = members["positional"] {
+            command.positional = words.compactMap { if case .string(let word) = $0 { word } else { nil } }
+        }
+        if case .object(let values)? = members["named"] {
+            command.named = values.compactMapValues { if case .string(let value) = $0 { value } else { nil } }
+        }
+        return command
     }
 }

@@ -13,6 +13,8 @@ package enum Change: Hashable, Sendable {
     /// Sets the boot services, or with nil does away with them.
     case setServices(ServiceSettings?)
     /// Puts another configuration in the place of this one. `unreadable` is what could not be read of it.
+    /// Does a verb of the shell.
+    case tree(TreeCommand)
     case replace(Configuration, unreadable: [Problem] = [])
 }
 
@@ -21,6 +23,7 @@ package enum ChangeRefusal: Error, Hashable, Sendable, CustomStringConvertible {
     case clientExists(String)
     case noSuchClient(String, known: [String])
     case unreadable([Problem])
+    case verb(TreeRefusal)
 
     package var description: String {
         switch self {
@@ -32,6 +35,7 @@ package enum ChangeRefusal: Error, Hashable, Sendable, CustomStringConvertible {
                 : "there is no machine \(name); machines here: \(known.joined(separator: ", "))"
         case .unreadable(let problems):
             problems.map(\.description).joined(separator: "; ")
+        case .verb(let refusal): refusal.description
         }
     }
 }
@@ -43,7 +47,19 @@ extension ChangeRefusal {
 }
 
 extension Configuration {
-    /// The configuration after `change`; not validated yet.
+    /// The configuration after `change`, not validated yet, and what whoever asked for it is told.
+    package func applying(
+        _ change: Change, in context: TreeContext
+    ) throws(ChangeRefusal) -> (configuration: Configuration, messages: [String]) {
+        guard case .tree(let command) = change else { return (try self.applying(change), []) }
+        do throws(TreeRefusal) {
+            return try self.performing(command, in: context)
+        } catch {
+            throw .verb(error)
+        }
+    }
+
+    /// The configuration after a change that needs to know nothing of the host.
     package func applying(_ change: Change) throws(ChangeRefusal) -> Configuration {
         var result = self
         switch change {
@@ -61,6 +77,8 @@ extension Configuration {
             result.boot.services = services
         case .replace(let configuration, _):
             result = configuration
+        case .tree:
+            preconditionFailure("a verb is performed in a context")
         }
         return result
     }

@@ -1,0 +1,188 @@
+// SPDX-License-Identifier: Apache-2.0
+// SPDX-FileCopyrightText: the Apus authors
+
+/// Does the verbs that change the configuration, and collects what the user is told.
+struct TreeEditor {
+    var configuration: Configuration
+    let context: TreeContext
+    var messages: [String] = []
+
+    init(configuration: Configuration, context: TreeContext) {
+        self.configuration = configuration
+        self.context = context
+    }
+
+    mutating func create(at location: TreeLocation, _ arguments: inout TreeArguments) throws(TreeRefusal) {
+        switch location {
+        case .plugin(let plugin): try self.createObject(plugin, &arguments)
+        case .iscsi: try self.createTarget(&arguments)
+        case .target(let index): try self.createGroup(in: index, &arguments)
+        case .acls(let index): try self.createACL(in: index, &arguments)
+        case .luns(let index): try self.createLUN(in: index, &arguments)
+        case .portals(let index): try self.createPortal(in: index, &arguments)
+        case .acl(let index, let acl): try self.createMapping(in: index, acl, &arguments)
+        default: throw TreeRefusal("Command not found create")
+        }
+    }
+
+    private mutating func createObject(_ plugin: String, _ arguments: inout TreeArguments) throws(TreeRefusal) {
+        let name = try arguments.required("name")
+        guard !self.configuration.storageObjects.contains(where: { $0.plugin == plugin && $0.name == name }) else {
+            throw TreeRefusal("Storage object \(plugin)/\(name) exists")
+        }
+        var object = StorageObject(plugin: plugin, name: name)
+        switch plugin {
+        case "block":
+            let dev = try arguments.required("dev")
+            guard self.context.mediumBytes != nil else { throw TreeRefusal("Could not open \(dev)") }
+            object.dev = dev
+            object.readOnly = try arguments.flag("readonly") ?? false
+            self.messages.append("Created block storage object \(name) using \(dev).")
+        case "fileio":
+            let file = try arguments.required("file_or_dev", "dev")
+            let wanted = try Self.size(arguments.optional("size"))
+            object.dev = file
+            object.writeBack = try arguments.flag("write_back") ?? true
+            if try arguments.flag("sparse") == false {
+                throw TreeRefusal("sparse=false: files are sparse here; fallocate(1) reserves their space")
+            }
+            if let present = self.context.mediumBytes {
+                if wanted != nil { self.messages.append("\(file) exists, using its size (\(present) bytes) instead") }
+                object.size = Int(clamping: present)
+            } else {
+                guard let wanted else {
+                    throw TreeRefusal("\(file) does not exist: give the size of the file to create")
+                }
+                object.size = wanted
+            }
+            self.messages.append("Created fileio \(name) with size \(object.size ?? 0)")
+        case "ramdisk":
+            let text = try arguments.required("size")
+            object.size = try Self.size(text)
+            object.nullIO = try arguments.flag("nullio")
+            self.messages.append("Created ramdisk \(name) with size \(text).")
+        default:
+            throw TreeRefusal("\(plugin) backstores cannot be served yet; use block, fileio or ramdisk")
+        }
+        object.wwn = arguments.optional("wwn") ?? self.context.uuid
+        self.configuration.storageObjects.append(object)
+    }
+
+    private static func size(_ text: String?) throws(TreeRefusal) -> Int? {
+        guard let text else { return nil }
+        guard let size = ByteSize(text) else { throw TreeRefusal("\(text) is not a size: write 10G or 512M") }
+        return Int(clamping: size.bytes)
+    }
+
+    private mutating func createTarget(_ arguments: inout TreeArguments) throws(TreeRefusal) {
+        let name =
+            arguments.optional("wwn") ?? "\(Naming.prefix):sn.\(self.context.uuid.prefix(12).filter { $0 != "-" })"
+        guard Naming.flaw(inISCSIName: name) == nil else { throw TreeRefusal("WWN not valid as: iqn, naa, eui") }
+        guard !self.configuration.targets.contains(where: { $0.wwn == name }) else {
+            throw TreeRefusal("This Target already exists in configFS")
+        }
+        self.configuration.targets.append(Target(wwn: name, portalGroups: []))
+        self.messages.append("Created target \(name).")
+        self.addGroup(tag: 1, to: self.configuration.targets.count - 1)
+    }
+
+    private mutating func createGroup(in target: Int, _ arguments: inout TreeArguments) throws(TreeRefusal) {
+        let taken = Set(self.configuration.targets[target].portalGroups.map(\.tag))
+        let text = arguments.optional("tag")
+        guard let tag = text.map(Int.init) ?? (1...65_535).first(where: { !taken.contains($0) }), tag > 0 else {
+            throw TreeRefusal("\(text ?? "") is not a portal group tag: write 1 to 65535")
+        }
+        guard !taken.contains(tag) else { throw TreeRefusal("TPG \(tag) already exists") }
+        self.addGroup(tag: tag, to: target)
+    }
+
+    private mutating func addGroup(tag: Int, to target: Int) {
+        self.messages.append("Created TPG \(tag).")
+        var group = PortalGroup(tag: tag)
+        group.attributes = ["authentication": .integer(0), "generate_node_acls": .integer(0)]
+        self.messages.append("Global pref auto_add_default_portal=true")
+        group.portals = [NetworkPortal(ipAddress: "0.0.0.0")]
+        self.messages.append("Created default portal listening on all IPs (0.0.0.0), port 3260.")
+        self.configuration.targets[target].portalGroups.append(group)
+    }
+
+    private mutating func createACL(in index: GroupIndex, _ arguments: inout TreeArguments) throws(TreeRefusal) {
+        let name = try arguments.required("wwn")
+        guard Naming.flaw(inISCSIName: name) == nil else { throw TreeRefusal("WWN not valid as: iqn, naa, eui") }
+        guard !self.configuration[index].nodeACLs.contains(where: { $0.nodeWWN == name }) else {
+            throw TreeRefusal("This NodeACL already exists in configFS")
+        }
+        let maps = try arguments.flag("add_mapped_luns") ?? true
+        self.messages.append("Created Node ACL for \(name)")
+        var acl = NodeACL(nodeWWN: name)
+        if maps {
+            acl.mappedLUNs = self.configuration[index].luns.map { MappedLUN(index: $0.index, tpgLUN: $0.index) }
+            self.messages += acl.mappedLUNs.map { "Created mapped LUN \($0.index)." }
+        }
+        self.configuration[index].nodeACLs.append(acl)
+    }
+
+    private mutating func createLUN(in index: GroupIndex, _ arguments: inout TreeArguments) throws(TreeRefusal) {
+        let path = TreePath(try arguments.required("storage_object")).description
+        guard self.configuration.storageObject(at: path) != nil else {
+            throw TreeRefusal("storage object or path not valid")
+        }
+        let taken = Set(self.configuration[index].luns.map(\.index))
+        let text = arguments.optional("lun")
+        let digits = text.map { $0.hasPrefix("lun") ? String($0.dropFirst(3)) : $0 }
+        guard let number = digits.map({ Int($0) }) ?? (0...Limits.highestLUN).first(where: { !taken.contains($0) }),
+            (0...Limits.highestLUN).contains(number)
+        else { throw TreeRefusal("\(text ?? "") is not a LUN: write 0 to \(Limits.highestLUN)") }
+        guard !taken.contains(number) else { throw TreeRefusal("LUN \(number) already exists") }
+        let maps = try arguments.flag("add_mapped_luns") ?? true
+        self.configuration[index].luns.append(LUN(index: number, storageObject: path))
+        self.messages.append("Created LUN \(number).")
+        guard maps else { return }
+        for acl in self.configuration[index].nodeACLs.indices {
+            let name = self.configuration[index].nodeACLs[acl].nodeWWN
+            guard !self.configuration[index].nodeACLs[acl].mappedLUNs.contains(where: { $0.index == number }) else {
+                continue
+            }
+            self.configuration[index].nodeACLs[acl].mappedLUNs.append(MappedLUN(index: number, tpgLUN: number))
+            self.messages.append("Created LUN \(number)->\(number) mapping in node ACL \(name)")
+        }
+    }
+
+    private mutating func createPortal(in index: GroupIndex, _ arguments: inout TreeArguments) throws(TreeRefusal) {
+        let address = arguments.optional("ip_address") ?? "0.0.0.0"
+        guard IPAddress(address) != nil else { throw TreeRefusal("\(address) is not a numeric address") }
+        let text = arguments.optional("ip_port")
+        guard let port = text.map(Int.init) ?? 3260 else { throw TreeRefusal("\(text ?? "") is not a port") }
+        let portal = NetworkPortal(ipAddress: address, port: port)
+        guard !self.configuration[index].portals.contains(where: { $0.nodeName == portal.nodeName }) else {
+            throw TreeRefusal("This NetworkPortal already exists in configFS")
+        }
+        if text == nil { self.messages.append("Using default IP port 3260") }
+        self.configuration[index].portals.append(portal)
+        self.messages.append("Created network portal \(portal.nodeName).")
+    }
+
+    private mutating func createMapping(
+        in index: GroupIndex, _ acl: Int, _ arguments: inout TreeArguments
+    ) throws(TreeRefusal) {
+        let number = try Self.number(arguments.required("mapped_lun"), after: "mapped_lun")
+        let lun = try Self.number(arguments.required("tpg_lun_or_backstore"), after: "lun")
+        let isProtected = try arguments.flag("write_protect")
+        guard self.configuration[index].luns.contains(where: { $0.index == lun }) else {
+            throw TreeRefusal("LUN \(lun) does not exist")
+        }
+        guard !self.configuration[index].nodeACLs[acl].mappedLUNs.contains(where: { $0.index == number }) else {
+            throw TreeRefusal("Mapped LUN \(number) already exists")
+        }
+        self.configuration[index].nodeACLs[acl].mappedLUNs.append(
+            MappedLUN(index: number, tpgLUN: lun, writeProtect: isProtected))
+        self.messages.append("Created Mapped LUN \(number).")
+    }
+
+    static func number(_ text: String, after prefix: String) throws(TreeRefusal) -> Int {
+        guard let number = Int(text.hasPrefix(prefix) ? String(text.dropFirst(prefix.utf8.count)) : text) else {
+            throw TreeRefusal("\(text) is not a number")
+        }
+        return number
+    }
+}

@@ -1,0 +1,149 @@
+// SPDX-License-Identifier: Apache-2.0
+// SPDX-FileCopyrightText: the Apus authors
+
+import Foundation
+import Testing
+
+@Suite("apus shell on a terminal")
+struct TerminalTests {
+    /// The user's end of a pseudo-terminal.
+    private final class Terminal: Sendable {
+        let user: Int32
+        let name: String
+
+        init() throws {
+            self.user = unsafe open("/dev/ptmx", O_RDWR | O_NOCTTY)
+            var lock: Int32 = 0
+            var number: Int32 = 0
+            let isUnlocked = unsafe ioctl(self.user, Self.setLock, &lock) == 0
+            try #require(isUnlocked)
+            let isNumbered = unsafe ioctl(self.user, Self.getNumber, &number) == 0
+            try #require(isNumbered)
+            self.name = "/dev/pts/\(number)"
+        }
+
+        /// TIOCSPTLCK and TIOCGPTN of asm-generic/ioctls.h.
+        private static let setLock: UInt = 0x4004_5431
+        private static let getNumber: UInt = 0x8004_5430
+
+        deinit { close(self.user) }
+
+        func type(_ line: String) {
+            _ = unsafe Array((line + "\n").utf8).withUnsafeBytes { unsafe write(self.user, $0.baseAddress, $0.count) }
+        }
+
+        /// What the program has written, up to the first `end` after what was read before.
+        func read(until end: String) -> String {
+            var text: [UInt8] = []
+            var byte: UInt8 = 0
+            var wait = pollfd(fd: self.user, events: Int16(POLLIN), revents: 0)
+            while unsafe poll(&wait, 1, 10_000) > 0, unsafe Foundation.read(self.user, &byte, 1) == 1 {
+                text.append(byte)
+                if text.suffix(end.utf8.count) == ArraySlice(end.utf8) { break }
+            }
+            return String(decoding: text, as: UTF8.self)
+        }
+    }
+
+    /// Types each line at its prompt and returns what the program answered to each.
+    private func dialogue(_ place: Place, _ lines: [(prompt: String, line: String)]) throws -> [String] {
+        let terminal = try Terminal()
+        let process = Process()
+        process.executableURL = URL(fileURLWithPath: Program.path)
+        process.arguments = ["shell"] + place.options
+        process.environment = ["TERM": "dumb", "HOME": place.folder, "PATH": "/usr/bin:/bin"]
+        let side = FileHandle(forUpdatingAtPath: terminal.name)
+        process.standardInput = side
+        process.standardOutput = side
+        process.standardError = side
+        try process.run()
+        var answers: [String] = []
+        for (prompt, line) in lines {
+            answers.append(terminal.read(until: prompt))
+            terminal.type(line)
+        }
+        process.waitUntilExit()
+        #expect(process.terminationStatus == 0)
+        // The terminal ends lines with CR LF, and shows what was typed: twice where it came before the editor was ready.
+        return zip(lines, answers.dropFirst()).map { typed, answer in
+            answer.replacingOccurrences(of: "\r", with: "").split(separator: "\n").dropLast()
+                .drop { $0.hasSuffix(typed.line) }.joined(separator: "\n")
+        }
+    }
+
+    @Test func `the document's session, typed as it stands, says what it shows`() throws {
+        let place = try Place()
+        let disk = place.folder + "/nvme0n1p4"
+        #expect(FileManager.default.createFile(atPath: disk, contents: Data(count: 1 << 20)))
+        let answers = try self.dialogue(
+            place,
+            [
+                ("/> ", "cd backstores/block"),
+                ("/backstores/block> ", "create dev=\(disk) name=sda"),
+                ("/backstores/block> ", "cd /iscsi"),
+                ("/iscsi> ", "create wwn=iqn.2023-04.com.example:server"),
+                ("/iscsi> ", "cd iqn.2023-04.com.example:server/tpg1/acls"),
+                ("/iscsi/iqn.20...ver/tpg1/acls> ", "create wwn=iqn.2023-04.com.example:node"),
+                ("/iscsi/iqn.20...ver/tpg1/acls> ", "cd /iscsi/iqn.2023-04.com.example:server/tpg1/luns"),
+                ("/iscsi/iqn.20...ver/tpg1/luns> ", "create /backstores/block/sda"),
+                ("/iscsi/iqn.20...ver/tpg1/luns> ", "cd /"),
+                ("/> ", "ls /iscsi"),
+                ("/> ", "exit"),
+            ])
+        let listing = try Program.run(["shell", "ls", "/iscsi"] + place.options).output
+        let expected = [
+            "", "Created block storage object sda using \(disk).", "",
+            """
+            Created target iqn.2023-04.com.example:server.
+            Created TPG 1.
+            Global pref auto_add_default_portal=true
+            Created default portal listening on all IPs (0.0.0.0), port 3260.
+            """,
+            "", "Created Node ACL for iqn.2023-04.com.example:node", "",
+            """
+            Created LUN 0.
+            Created LUN 0->0 mapping in node ACL iqn.2023-04.com.example:node
+            """,
+            "", listing.trimmingCharacters(in: .newlines),
+        ]
+        #expect(answers == expected)
+        #expect(FileManager.default.fileExists(atPath: place.folder + "/.apus_history"))
+    }
+
+    @Test func `a script ends at its first error, unless told to go on`() throws {
+        let place = try Place()
+        let script = "/backstores/ramdisk create a 1M\nbogus\n/backstores/ramdisk create b 1M\n"
+        for (options, names, status) in [([], ["a"], Int32(1)), (["--keep-going"], ["a", "b"], 1)] {
+            let input = Pipe()
+            let process = Process()
+            process.executableURL = URL(fileURLWithPath: Program.path)
+            process.arguments = ["shell"] + options + place.options
+            process.standardInput = input
+            process.standardOutput = FileHandle.nullDevice
+            process.standardError = FileHandle.nullDevice
+            try process.run()
+            try input.fileHandleForWriting.write(contentsOf: Data(script.utf8))
+            try input.fileHandleForWriting.close()
+            process.waitUntilExit()
+            #expect(process.terminationStatus == status)
+            let listing = try Program.run(["shell", "ls", "/backstores/ramdisk", "1"] + place.options).output
+            for name in names { #expect(listing.contains("o- \(name) ")) }
+            #expect(listing.contains("Storage Objects: \(names.count)"))
+            _ = try Program.run(["shell", "clearconfig", "confirm=true"] + place.options)
+        }
+    }
+
+    @Test func `called targetcli it is the shell`() throws {
+        let place = try Place()
+        let link = place.folder + "/targetcli"
+        try FileManager.default.createSymbolicLink(atPath: link, withDestinationPath: Program.path)
+        let process = Process()
+        let output = Pipe()
+        process.executableURL = URL(fileURLWithPath: link)
+        process.arguments = ["pwd"] + place.options
+        process.standardOutput = output
+        try process.run()
+        process.waitUntilExit()
+        #expect(String(decoding: output.fileHandleForReading.readDataToEndOfFile(), as: UTF8.self) == "/\n")
+    }
+}
