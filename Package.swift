@@ -121,7 +121,8 @@ let package = Package(
         tests(
             "Control",
             [
-                "Block", "BlockStores", "BootProtocols", "BootServer", "BootStory", "Control", "ControlAPI", "ISCSIServer",
+                "Block", "BlockStores", "BootProtocols", "BootServer", "BootStory", "Control", "ControlAPI",
+                "ISCSIServer",
                 "Model", logging, nioCore, nioPosix, system,
             ]),
         tests("Shell", ["Shell", "ControlAPI", "Model"]),

@@ -98,7 +98,8 @@ package struct ExportService: Service {
             identity = path
             if BlockDeviceStore.isDevice(path) {
                 store = try BlockDeviceStore(
-                    path: path, options: .init(readOnly: self.options.isReadOnly, thin: self.options.isThin), pool: pool)
+                    path: path, options: .init(readOnly: self.options.isReadOnly, thin: self.options.isThin), pool: pool
+                )
             } else {
                 store = try FileStore(
                     path: path,
@@ -126,12 +127,7 @@ package struct ExportService: Service {
                 "LUN \(lun): \(unit.identity.product), \(size), blocks of \(info.geometry.blockSize), \(access)")
         }
         for portal in self.options.portals {
-            let bound: Portal
-            do {
-                bound = try await server.listen(portal)
-            } catch {
-                throw ExportError.cannotListen(portal, "\(error)")
-            }
+            let bound = try await server.listen(portal)
             for lun in units.indices {
                 self.report("iscsi://\(bound)/\(name)/\(lun)")
             }
@@ -142,18 +138,6 @@ package struct ExportService: Service {
     private static func close(_ units: [ServedUnit]) throws {
         for unit in units {
             try unit.store.close()
-        }
-    }
-}
-
-/// Why an export could not begin.
-package enum ExportError: Error, CustomStringConvertible {
-    case cannotListen(Portal, String)
-
-    package var description: String {
-        switch self {
-        case .cannotListen(let portal, let reason):
-            "portal \(portal) cannot be opened: \(reason); --portal names another address or port"
         }
     }
 }

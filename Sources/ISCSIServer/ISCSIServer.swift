@@ -55,7 +55,7 @@ extension ISCSIServer {
     ///
     /// - Returns: the portal with the port that was bound, where 0 was asked for.
     @discardableResult
-    package func listen(_ portal: Portal) async throws -> Portal {
+    package func listen(_ portal: Portal) async throws(PortalError) -> Portal {
         var bootstrap = ServerBootstrap(group: self.group)
             .serverChannelOption(.backlog, value: 1_024)
             .serverChannelOption(.socketOption(.so_reuseaddr), value: 1)
@@ -83,7 +83,12 @@ extension ISCSIServer {
             bootstrap = bootstrap.serverChannelOption(
                 ChannelOptions.Types.SocketOption(level: .ipv6, name: .ipv6_v6only), value: 1)
         }
-        let channel = try await bootstrap.bind(host: portal.host, port: portal.port).get()
+        let channel: any Channel
+        do {
+            channel = try await bootstrap.bind(host: portal.host, port: portal.port).get()
+        } catch {
+            throw PortalError(portal, error)
+        }
         let bound = Portal(host: portal.host, port: channel.localAddress?.port ?? portal.port)
         self.state.withLock { $0.portals[bound] = channel }
         return bound

@@ -85,7 +85,9 @@ struct ExportCommand: AsyncParsableCommand {
         do {
             try await group.run()
         } catch let error as BlockError {
-            throw Failure(error.errno == nil ? .noInput : .ioError, error.description)
+            throw Failure(error.kind == .unavailable ? .noInput : .ioError, error.description)
+        } catch let error as PortalError {
+            throw Failure(.unavailable, "\(error); --portal names another address or port")
         }
     }
 }
@@ -119,7 +121,7 @@ extension Portal: ExpressibleByArgument {
         } else if !rest.isEmpty {
             return nil
         }
-        guard !host.isEmpty else { return nil }
+        guard IPAddress(String(host)) != nil else { return nil }
         self.init(host: String(host), port: port)
     }
 }
