@@ -25,6 +25,11 @@ int clinux_lock(int fd, bool exclusive) {
     return result(fcntl(fd, F_OFD_SETLK, &lock));
 }
 
+int clinux_unlock(int fd) {
+    struct flock lock = {.l_type = F_UNLCK, .l_whence = SEEK_SET};
+    return result(fcntl(fd, F_OFD_SETLK, &lock));
+}
+
 int clinux_punch_hole(int fd, off_t offset, off_t length) {
     return result(fallocate(fd, FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE, offset, length));
 }

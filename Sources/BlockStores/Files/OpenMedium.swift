@@ -177,6 +177,7 @@ struct OpenMedium: Sendable {
     }
 
     func close() throws(BlockError) {
+        _ = clinux_unlock(self.descriptor.rawValue)
         do {
             try self.descriptor.close()
         } catch let errno as Errno {

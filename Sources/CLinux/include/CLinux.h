@@ -17,6 +17,10 @@ ssize_t clinux_read_cached(int fd, void *buffer, size_t count, off_t offset);
 // An open-file-description lock of the whole file: other open file descriptions that want it exclusively get -EAGAIN.
 int clinux_lock(int fd, bool exclusive);
 
+// Gives that lock back at once. Closing does so only when the last copy of the descriptor goes, and a child process that
+// is about to execute a program has one for a moment.
+int clinux_unlock(int fd);
+
 // fallocate: the range reads as zeroes and gives its space back; the file keeps its size.
 int clinux_punch_hole(int fd, off_t offset, off_t length);
 

@@ -43,7 +43,8 @@ package final class ConfigurationLock: Sendable {
     }
 
     deinit {
-        // Closing gives the lock back.
+        _ = clinux_unlock(self.file.rawValue)
+        // Nothing was written through it, so there is nothing that closing could lose.
         try? self.file.close()
     }
 }
