@@ -31,7 +31,8 @@ package actor BootServer {
         }
     }
 
-    /// Stops answering; transfers that run are broken off, HTTP ones after two seconds. Does nothing when not running.
+    /// Stops answering; TFTP transfers that run go on to their end, HTTP ones get two seconds. Does nothing when not
+    /// running.
     package func stop() async {
         for channel in self.channels {
             try? await channel.close().get()

@@ -44,7 +44,7 @@ package struct IPXEScript: Hashable, Sendable {
         return """
             #!ipxe
             echo
-            echo Apus: ${net0/mac} is "\(name)" and boots from its iSCSI disk
+            echo Apus: ${netX/mac} is "\(name)" and boots from its iSCSI disk
             set initiator-iqn \(ScriptText.plain(self.disk.initiatorName))
             echo Initiator ${initiator-iqn}
             echo Disk \(rootPath)
@@ -65,7 +65,7 @@ package struct IPXEScript: Hashable, Sendable {
         return """
             #!ipxe
             echo
-            echo Apus: ${net0/mac} is "\(name)" and loads its kernel
+            echo Apus: ${netX/mac} is "\(name)" and loads its kernel
             \(warnings)imgfree
             kernel --name vmlinuz \(ScriptText.plain(kernelURL)) \(line) || goto failed
             initrd --name initrd.img \(ScriptText.plain(initrdURL)) || goto failed
