@@ -8,16 +8,23 @@
 #include <sys/stat.h>
 #include <fcntl.h>
 #include <linux/fs.h>
+#include <linux/magic.h>
 #include <sys/ioctl.h>
 #include <sys/uio.h>
+#include <sys/vfs.h>
 #include <unistd.h>
 
 static int result(int value) { return value < 0 ? -errno : value; }
 
-ssize_t clinux_read_cached(int fd, void *buffer, size_t count, off_t offset) {
+ssize_t clinux_read_now(int fd, void *buffer, size_t count, off_t offset, bool may_wait) {
     struct iovec vector = {.iov_base = buffer, .iov_len = count};
-    ssize_t bytes = preadv2(fd, &vector, 1, offset, RWF_NOWAIT);
+    ssize_t bytes = preadv2(fd, &vector, 1, offset, may_wait ? 0 : RWF_NOWAIT);
     return bytes < 0 ? -errno : bytes;
+}
+
+bool clinux_is_in_memory(int fd) {
+    struct statfs status;
+    return fstatfs(fd, &status) == 0 && (status.f_type == TMPFS_MAGIC || status.f_type == RAMFS_MAGIC);
 }
 
 int clinux_lock(int fd, bool exclusive) {

@@ -17,6 +17,15 @@ struct OpenMedium: Sendable {
     let descriptor: SystemPackage.FileDescriptor
     let path: String
     let kind: Kind
+    /// Whether the file's blocks are always at hand: tmpfs knows no RWF_NOWAIT (Linux 6.18), and needs none.
+    let isInMemory: Bool
+
+    init(descriptor: SystemPackage.FileDescriptor, path: String, kind: Kind) {
+        self.descriptor = descriptor
+        self.path = path
+        self.kind = kind
+        self.isInMemory = clinux_is_in_memory(descriptor.rawValue)
+    }
 
     /// A failure of `operation`, with what the system said.
     func error(_ kind: BlockError.Kind, _ operation: String, _ errno: Errno) -> BlockError {
@@ -31,8 +40,9 @@ struct OpenMedium: Sendable {
         precondition(destination.freeCapacity >= count)
         // The system call fills raw memory; only the bytes it says it filled are counted as initialised.
         let result = unsafe destination.withUnsafeMutableBytes { buffer, initialized in
-            let bytes = unsafe clinux_read_cached(
-                self.descriptor.rawValue, buffer.baseAddress?.advanced(by: initialized), count, off_t(offset))
+            let bytes = unsafe clinux_read_now(
+                self.descriptor.rawValue, buffer.baseAddress?.advanced(by: initialized), count, off_t(offset),
+                self.isInMemory)
             if bytes == count { initialized += bytes }
             return bytes
         }

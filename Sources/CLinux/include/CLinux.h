@@ -11,8 +11,11 @@
 #include <stdint.h>
 #include <sys/types.h>
 
-// Reads as much as needs no waiting for the medium: -EAGAIN where that is nothing.
-ssize_t clinux_read_cached(int fd, void *buffer, size_t count, off_t offset);
+// Reads; unless it may wait for the medium, only as much as needs no waiting: -EAGAIN where that is nothing.
+ssize_t clinux_read_now(int fd, void *buffer, size_t count, off_t offset, bool may_wait);
+
+// Whether the file's file system keeps what it has in memory alone: tmpfs, ramfs.
+bool clinux_is_in_memory(int fd);
 
 // An open-file-description lock of the whole file: other open file descriptions that want it exclusively get -EAGAIN.
 int clinux_lock(int fd, bool exclusive);
