@@ -7,6 +7,10 @@ package enum Limits {
     /// Linux's and libiscsi's writes come in few PDUs, small enough to be buffered for every connection.
     package static let maxRecvDataSegmentLength = 262_144
 
+    /// A longer segment of Data-Out is handed on in pieces as it comes, each a multiple of this: whole pages, so that a
+    /// store can write them at once, and enough of them for a system call.
+    static let pieceLength = 16_384
+
     /// Before MaxRecvDataSegmentLength is declared its default holds (RFC 7143 §13.12), for the login phase throughout.
     package static let loginDataSegmentLength = 8_192
 

@@ -11,8 +11,8 @@ package enum ServerLimits {
     /// A login that takes longer is dropped (LIO's default).
     package static let loginTimeout = TimeAmount.seconds(15)
 
-    /// Bytes of one socket read: a whole data segment of the largest size with its header.
-    package static let receiveBufferBytes = 262_144 + 4_096
+    /// Bytes of one socket read: many commands or much data, and still in the core's cache when the store takes it.
+    package static let receiveBufferBytes = 131_072
 
     /// Output of one pass beyond which it is handed to the socket before more Data-In is read from the store.
     package static let passOutputBytes = 262_144

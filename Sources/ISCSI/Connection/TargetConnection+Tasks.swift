@@ -111,7 +111,8 @@ extension TargetConnection {
         let transferTag = pdu.header[field: 20]
         do throws(DataOutTransfer.Violation) {
             let wanted = try transfer.receive(
-                length: data.readableBytes, offset: Int(pdu.header[field: 40]), dataSN: pdu.header[field: 36],
+                length: data.readableBytes, offset: Int(pdu.header[field: 40]),
+                dataSN: pdu.isContinuation ? nil : pdu.header[field: 36],
                 targetTransferTag: transferTag, isFinal: pdu.header.isFinal)
             if wanted < data.readableBytes {
                 data.moveWriterIndex(to: data.readerIndex + wanted)

@@ -10,6 +10,8 @@ package struct PDU: Sendable {
     package var additionalHeaders: ByteBuffer?
     /// The data segment: a slice of what the socket read brought.
     package var data: ByteBuffer
+    /// Whether this is a further piece of a Data-Out whose first piece was a PDU before.
+    package var isContinuation = false
 
     package init(header: BasicHeaderSegment, additionalHeaders: ByteBuffer? = nil, data: ByteBuffer = ByteBuffer()) {
         self.header = header

@@ -77,8 +77,10 @@ package struct DataOutTransfer: Sendable {
     /// Takes a Data-Out PDU and returns how many of its bytes the command wants.
     ///
     /// What an initiator sends unasked beyond what the command takes is dropped: it cannot know better.
+    ///
+    /// - Parameter dataSN: nil for a further piece of a PDU, whose DataSN came with its first.
     mutating func receive(
-        length: Int, offset: Int, dataSN: UInt32, targetTransferTag: UInt32, isFinal: Bool
+        length: Int, offset: Int, dataSN: UInt32?, targetTransferTag: UInt32, isFinal: Bool
     ) throws(Violation) -> Int {
         guard offset == self.received else { throw .wrongOffset(expected: self.received, got: offset) }
         if targetTransferTag == reservedTag {
@@ -102,7 +104,8 @@ package struct DataOutTransfer: Sendable {
         return max(0, min(self.received, self.total) - offset)
     }
 
-    private static func check(_ dataSN: UInt32, _ next: inout UInt32) throws(Violation) {
+    private static func check(_ dataSN: UInt32?, _ next: inout UInt32) throws(Violation) {
+        guard let dataSN else { return }
         guard dataSN == next else { throw .wrongDataSN(expected: next, got: dataSN) }
         next &+= 1
     }
