@@ -77,6 +77,19 @@ struct FileStoreTests {
         try store.close()
     }
 
+    @Test(arguments: [1, 7, 8, 300] as [UInt32])
+    func `tmpfs cannot zero a range, so zeroes are written`(count: UInt32) async throws {
+        let folder = try TemporaryFolder(in: "/dev/shm")
+        let store = try FileStore(path: folder.file("disk"), options: .init(size: 1 << 20), pool: pool)
+        let all = BlockRange(lba: 0, count: 2048)
+        let range = BlockRange(lba: 3, count: count)
+        try await store.write(all, [UInt8](repeating: 1, count: 1 << 20))
+        _ = try await store.performed(.writeZeroes(range, mayUnmap: false, durable: false))
+        #expect(try await store.read(range).allSatisfy { $0 == 0 })
+        #expect(try await store.read(BlockRange(lba: 3 + UInt64(count), count: 1)).allSatisfy { $0 == 1 })
+        try store.close()
+    }
+
     @Test func `a second writer is told which file is in use`() throws {
         let store = try self.open(.init(size: 1 << 20))
         let error = #expect(throws: BlockError.self) { try self.open(.init()) }

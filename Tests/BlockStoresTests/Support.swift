@@ -11,8 +11,8 @@ import NIOPosix
 final class TemporaryFolder {
     let path: String
 
-    init() throws {
-        var template = Array("/var/tmp/apus-stores-XXXXXX".utf8CString)
+    init(in parent: String = "/var/tmp") throws {
+        var template = Array("\(parent)/apus-stores-XXXXXX".utf8CString)
         // The call writes the name it chose over the template, which is NUL-terminated.
         guard unsafe mkdtemp(&template) != nil else { throw SystemFailure(code: errno) }
         self.path = String(decoding: template.dropLast().map { UInt8(bitPattern: $0) }, as: UTF8.self)

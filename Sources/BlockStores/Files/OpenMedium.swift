@@ -154,7 +154,8 @@ struct OpenMedium: Sendable {
 
     /// Writes `pattern` over and over, as often as `count` bytes hold it.
     func fill(at offset: UInt64, _ count: UInt64, with pattern: ByteBuffer) throws(BlockError) {
-        let repeats = min(count, UInt64(Limits.pieceBytes)) / UInt64(pattern.readableBytes)
+        // At least once: the pattern may be longer than what is to be filled.
+        let repeats = max(1, min(count, UInt64(Limits.pieceBytes)) / UInt64(pattern.readableBytes))
         var piece = ByteBuffer()
         piece.reserveCapacity(Int(repeats) * pattern.readableBytes)
         for _ in 0..<repeats {
