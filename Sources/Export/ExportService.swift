@@ -56,7 +56,7 @@ package struct ExportService: Service {
         let name = self.options.target ?? self.defaultTargetName
         let server = ISCSIServer(
             group: MultiThreadedEventLoopGroup.singleton, logger: self.logger, observer: self.tell)
-        server.setTarget(
+        await server.setTarget(
             TargetDefinition(
                 name: name,
                 units: Dictionary(uniqueKeysWithValues: units.enumerated().map { (UInt16($0.offset), $0.element) }),

@@ -71,13 +71,6 @@ extension ConnectionHandler {
         }
     }
 
-    /// Whether more Data-In may be put into the output; hands a large one to the socket first.
-    private var hasRoom: Bool {
-        guard self.output.readableBytes >= ServerLimits.passOutputBytes else { return true }
-        self.flush()
-        return self.context?.channel.isWritable ?? false
-    }
-
     private func pump(_ work: inout ReadWork, _ unit: ServedUnit) -> Progress {
         let blockSize = unit.blockSize
         while !work.transfer.isDone {

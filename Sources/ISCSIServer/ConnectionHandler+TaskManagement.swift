@@ -20,9 +20,8 @@ extension ConnectionHandler {
             self.answer(request, when: [self.abortTasks(of: unit)])
         case .clearTaskSet:
             guard let unit = self.unit(request.lun) else { return self.answer(request, .noSuchLUN) }
-            let others = self.server.abortTasks(of: unit, except: self.session.id)
-            unit.withUnit { $0.tasksCleared(of: others.map(\.nexus)) }
-            self.answer(request, when: others.map(\.aborted) + [self.abortTasks(of: unit)])
+            let others = self.server.abortTasks(of: unit, except: self.session.id, areCleared: true)
+            self.answer(request, when: others + [self.abortTasks(of: unit)])
         case .logicalUnitReset:
             guard let unit = self.unit(request.lun) else { return self.answer(request, .noSuchLUN) }
             self.reset([unit], request)
@@ -42,13 +41,14 @@ extension ConnectionHandler {
             return self.answer(request, self.connection.abortUnknown(request))
         }
         guard task.command.lun == request.lun else { return self.answer(request, .noSuchTask) }
-        self.answer(request, when: [self.abort([task])])
+        self.abort([task])
+        self.answer(request, when: [self.whenIdle([task])])
     }
 
     /// - Parameter endsSessions: a cold reset ends every session with the target, this one included.
     private func reset(_ units: [ServedUnit], _ request: TaskManagementRequest, endsSessions: Bool = false) {
         let aborted = units.flatMap { unit in
-            self.server.abortTasks(of: unit, except: self.session.id).map(\.aborted) + [self.abortTasks(of: unit)]
+            self.server.abortTasks(of: unit, except: self.session.id) + [self.abortTasks(of: unit)]
         }
         for unit in units {
             unit.withUnit { $0.reset() }
@@ -56,33 +56,58 @@ extension ConnectionHandler {
         self.answer(request, when: aborted, thenEndingSessions: endsSessions)
     }
 
-    /// Aborts this session's tasks at `unit`; the future tells when no store works for them.
-    func abortTasks(of unit: ServedUnit) -> EventLoopFuture<Void> {
-        self.abort(self.pending.values.filter { $0.unit === unit })
+    /// Aborts this session's tasks at `unit`; the future tells when no store works for them, nor for those that were
+    /// aborted before.
+    ///
+    /// - Parameter areCleared: whether another session's CLEAR TASK SET does it, which this one learns if it loses any.
+    func abortTasks(of unit: ServedUnit, areCleared: Bool = false) -> EventLoopFuture<Void> {
+        let tasks = self.pending.values.filter { $0.unit === unit }
+        if areCleared, !tasks.isEmpty {
+            let nexus = self.session.nexus.id
+            unit.withUnit { $0.tasksCleared(of: [nexus]) }
+        }
+        self.abort(tasks)
+        return self.whenIdle(self.aborted.filter { $0.unit === unit })
     }
 
-    private func abort(_ tasks: [PendingTask]) -> EventLoopFuture<Void> {
-        let loop = self.session.channel.eventLoop
-        var idle: [EventLoopFuture<Void>] = []
+    /// Ends tasks without an answer.
+    func abort(_ tasks: [PendingTask]) {
         for task in tasks {
             task.isAborted = true
             self.pending[task.command.initiatorTaskTag] = nil
             self.connection.close(task.command.initiatorTaskTag)
-            guard task.requestsInFlight > 0 else { continue }
-            let promise = loop.makePromise(of: Void.self)
+            if task.requestsInFlight > 0 {
+                self.aborted.append(task)
+            }
+        }
+    }
+
+    /// Tells when no store works for the aborted `tasks` any longer.
+    func whenIdle(_ tasks: [PendingTask]) -> EventLoopFuture<Void> {
+        let loop = self.session.channel.eventLoop
+        let idle = tasks.filter { $0.requestsInFlight > 0 }.map { task in
+            let promise = task.idle ?? loop.makePromise(of: Void.self)
             task.idle = promise
-            idle.append(promise.futureResult)
+            return promise.futureResult
         }
         return EventLoopFuture.andAllSucceed(idle, on: loop)
+    }
+
+    /// A store has answered for an aborted task.
+    func forgetIfIdle(_ task: PendingTask) {
+        guard task.requestsInFlight == 0 else { return }
+        self.aborted.removeAll { $0 === task }
+        task.idle?.succeed()
     }
 
     /// Ends a task whose Data-Out was lost, when no store works for it any longer.
     func endLost(_ task: PendingTask) {
         let bound = NIOLoopBound((self, task), eventLoop: self.session.channel.eventLoop)
-        self.abort([task]).whenComplete { _ in
+        self.abort([task])
+        self.whenIdle([task]).whenComplete { _ in
             let (handler, task) = bound.value
             handler.finish(task.command, task.unit.withUnit { $0.lostDataOut() })
-            handler.scheduleFlush()
+            handler.schedulePass()
         }
     }
 
@@ -95,7 +120,7 @@ extension ConnectionHandler {
             let (handler, task) = bound.value
             guard !task.isAborted else { return }
             handler.finish(task, result)
-            handler.scheduleFlush()
+            handler.schedulePass()
         }
     }
 
@@ -107,7 +132,7 @@ extension ConnectionHandler {
         EventLoopFuture.andAllComplete(aborted, on: loop).whenComplete { _ in
             let handler = bound.value
             handler.answer(request, .complete)
-            guard thenEndingSessions else { return handler.scheduleFlush() }
+            guard thenEndingSessions else { return handler.schedulePass() }
             handler.flush()
             handler.server.endSessions(of: handler.session.nexus.targetName)
         }

@@ -33,21 +33,27 @@ final class ConnectionHandler: ChannelDuplexHandler {
     /// Requests that stores have not answered, of aborted tasks too.
     var requestsInFlight = 0
 
-    private var framer: PDUFramer
-    private var units: [UInt16: ServedUnit] = [:]
-    private var luns: [LUN] = []
-    private(set) var context: ChannelHandlerContext?
-    private var phase = Phase.serving
-    private var isReadHeldBack = false
-    private var isFlushScheduled = false
-    private var hasReadMedium = false
-    private var lastReceived = NIODeadline.now()
-    private var keepAlive: RepeatedTask?
+    /// Aborted tasks that a store still works for.
+    var aborted: [PendingTask] = []
 
-    private enum Phase {
+    private var framer: PDUFramer
+    var units: [UInt16: ServedUnit] = [:]
+    var luns: [LUN] = []
+    var context: ChannelHandlerContext?
+    var phase = Phase.serving
+    private var isReadHeldBack = false
+    private var isFlushing = false
+    private var isPassScheduled = false
+    var hasReadMedium = false
+    var lastReceived = NIODeadline.now()
+    var hasPinged = false
+    var keepAlive: RepeatedTask?
+
+    enum Phase {
         case serving
-        /// No new PDUs are taken; the connection closes when what is in flight has been answered.
+        /// No new commands are taken, but the data of those in flight is; the connection closes when they are answered.
         case draining
+        /// The session is over. The connection may still be sending its last answers.
         case ended
     }
 
@@ -69,14 +75,16 @@ final class ConnectionHandler: ChannelDuplexHandler {
         self.server.attach(self)
         let bound = NIOLoopBound(self, eventLoop: context.eventLoop)
         self.keepAlive = context.eventLoop.scheduleRepeatedTask(
-            initialDelay: ServerLimits.keepAlive, delay: ServerLimits.keepAlive
+            initialDelay: self.server.times.keepAlive, delay: self.server.times.keepAlive
         ) { _ in bound.value.checkPeer() }
         self.process()
         self.endPass()
     }
 
     func channelRead(context: ChannelHandlerContext, data: NIOAny) {
+        guard self.phase != .ended else { return }
         self.lastReceived = .now()
+        self.hasPinged = false
         self.framer.append(self.unwrapInboundIn(data))
         self.process()
     }
@@ -96,12 +104,19 @@ final class ConnectionHandler: ChannelDuplexHandler {
 
     func channelWritabilityChanged(context: ChannelHandlerContext) {
         guard context.channel.isWritable else { return }
+        // A flush that the socket takes at once says so from within, while the output is still being handed over.
+        guard !self.isFlushing else { return self.schedulePass() }
+        self.goOn()
+    }
+
+    /// Goes on with everything that waited for the peer to read, or for a store.
+    private func goOn() {
         self.pumpWaitingReads()
+        self.process()
         self.endPass()
-        if self.isReadHeldBack, context.channel.isWritable {
-            self.isReadHeldBack = false
-            context.read()
-        }
+        guard self.isReadHeldBack, let context = self.context, context.channel.isWritable else { return }
+        self.isReadHeldBack = false
+        context.read()
     }
 
     func channelInactive(context: ChannelHandlerContext) {
@@ -115,9 +130,11 @@ final class ConnectionHandler: ChannelDuplexHandler {
 
     // MARK: - A pass
 
+    /// Takes the PDUs that have come, as long as there is room for their answers.
     private func process() {
         do throws(FramingError) {
-            while self.phase == .serving, let pdu = try self.framer.next() {
+            while self.phase != .ended, self.hasRoom, let pdu = try self.framer.next() {
+                guard self.phase == .serving || pdu.header.opcode == .dataOut else { continue }
                 self.perform(
                     self.connection.received(pdu, directory: self.directory, output: &self.output))
                 while self.phase == .serving,
@@ -149,7 +166,6 @@ final class ConnectionHandler: ChannelDuplexHandler {
         case .taskManagement(let request):
             self.manage(request)
         case .loggedOut:
-            self.flush()
             self.close(reason: "logged out")
         case .close(let reason):
             self.drop(reason: reason)
@@ -158,235 +174,36 @@ final class ConnectionHandler: ChannelDuplexHandler {
 
     /// Sends what the pass has written.
     private func endPass() {
+        guard self.phase != .ended else { return }
         self.connection.solicit(&self.output)
         self.flush()
         self.closeIfDrained()
     }
 
+    /// Whether more may be put into the output; hands a large one to the socket first.
+    var hasRoom: Bool {
+        guard self.output.readableBytes >= ServerLimits.passOutputBytes else { return true }
+        self.flush()
+        return self.context?.channel.isWritable ?? false
+    }
+
     func flush() {
-        guard self.output.readableBytes > 0, let context = self.context else { return }
+        guard self.output.readableBytes > 0, !self.isFlushing, let context = self.context else { return }
+        self.isFlushing = true
         context.writeAndFlush(self.wrapOutboundOut(self.output), promise: nil)
+        self.isFlushing = false
         // Keeps its memory where the socket has taken everything already.
         self.output.clear()
     }
 
-    /// Ends the pass when everything else that is ready on this loop has run: answers of a store come in crowds.
-    func scheduleFlush() {
-        guard !self.isFlushScheduled, let context = self.context else { return }
-        self.isFlushScheduled = true
+    /// Begins a pass when everything else that is ready on this loop has run: answers of a store come in crowds.
+    func schedulePass() {
+        guard !self.isPassScheduled, let context = self.context else { return }
+        self.isPassScheduled = true
         let bound = NIOLoopBound(self, eventLoop: context.eventLoop)
         context.eventLoop.execute {
-            bound.value.isFlushScheduled = false
-            bound.value.endPass()
-        }
-    }
-
-    // MARK: - Commands
-
-    private func begin(_ command: SCSICommand) {
-        self.session.counters.commandReceived(at: self.lastReceived)
-        let operationCode = UInt8(truncatingIfNeeded: command.header[field: 32] >> 24)
-        guard let lun = LUN(wire: command.lun), let unit = self.units[lun.number],
-            operationCode != ReportLUNs.operationCode
-        else {
-            let result = command.withCDB { AbsentUnit.begin($0, luns: self.luns) }
-            return self.finish(command, result)
-        }
-        let nexus = self.session.nexus
-        let step = command.withCDB { cdb in
-            unit.withUnit { $0.begin(cdb, expectedDataOut: command.expectedDataOut, nexus: nexus) }
-        }
-        self.take(step, command, unit)
-    }
-
-    /// Does what the logical unit says comes next for a command that is not pending yet.
-    func take(_ step: TaskStep, _ command: SCSICommand, _ unit: ServedUnit, wantedDataOut: Int = 0) {
-        switch step {
-        case .finish(let result) where result.abortsTasksOf.isEmpty:
-            self.finish(command, result, transferred: wantedDataOut)
-        case .finish(let result):
-            self.connection.open(command)
-            let task = PendingTask(command, unit, .perform(.good))
-            task.wantedDataOut = wantedDataOut
-            self.pending[command.initiatorTaskTag] = task
-            self.finishAfterAborting(task, result)
-        case .read(let range):
-            self.noteFirstRead()
-            self.beginRead(command, unit, range)
-        case .write(let range, let isDurable):
-            self.beginWrite(command, unit, range, isDurable: isDurable)
-        case .collect(let byteCount, let continuation):
-            self.beginCollecting(command, unit, byteCount, continuation)
-        case .perform(let request, let continuation):
-            self.connection.open(command)
-            let task = PendingTask(command, unit, .perform(continuation))
-            task.wantedDataOut = wantedDataOut
-            self.pending[command.initiatorTaskTag] = task
-            self.submit(request, task)
-        }
-    }
-
-    /// Does what the logical unit says comes next for a pending command.
-    func takeNext(_ step: TaskStep, _ task: PendingTask) {
-        switch step {
-        case .perform(let request, let continuation):
-            task.work = .perform(continuation)
-            self.submit(request, task)
-        case .read(let range):
-            self.noteFirstRead()
-            self.continueAsRead(task, range)
-        case .finish(let result) where result.abortsTasksOf.isEmpty:
-            self.finish(task, result)
-        case .finish(let result):
-            self.finishAfterAborting(task, result)
-        case .write, .collect:
-            preconditionFailure("Data-Out is received once, before anything else is done with a command")
-        }
-    }
-
-    func finish(_ command: SCSICommand, _ result: CommandResult, transferred: Int = 0) {
-        self.connection.complete(
-            command, status: result.status.rawValue, sense: result.sense, dataIn: result.dataIn,
-            transferred: transferred, output: &self.output)
-    }
-
-    func finish(_ task: PendingTask, _ result: CommandResult, transferred: Int = 0) {
-        self.pending[task.command.initiatorTaskTag] = nil
-        self.finish(task.command, result, transferred: max(transferred, task.wantedDataOut))
-    }
-
-    private func noteFirstRead() {
-        guard !self.hasReadMedium else { return }
-        self.hasReadMedium = true
-        self.server.observer(.firstRead(self.session.snapshot()))
-    }
-
-    // MARK: - Requests to stores
-
-    /// Gives the store a request; its answer comes back to this loop. This is the one place where a completion hops.
-    func submit(_ request: BlockRequest, _ task: PendingTask) {
-        guard let context = self.context else { return }
-        task.requestsInFlight += 1
-        self.requestsInFlight += 1
-        let bound = NIOLoopBound((self, task), eventLoop: context.eventLoop)
-        let loop = context.eventLoop
-        task.unit.store.perform(request) { result in
-            loop.execute {
-                let (handler, task) = bound.value
-                handler.answered(result, task)
-            }
-        }
-    }
-
-    private func answered(_ result: Result<BlockReply, BlockError>, _ task: PendingTask) {
-        task.requestsInFlight -= 1
-        self.requestsInFlight -= 1
-        defer {
-            if self.phase == .ended { self.reportIdle() }
-        }
-        guard !task.isAborted else {
-            if task.requestsInFlight == 0 { task.idle?.succeed() }
-            return
-        }
-        if case .failure(let error) = result {
-            self.server.logger.error(
-                "the store failed", metadata: ["unit": "\(task.unit.identity.product)", "error": "\(error)"])
-        }
-        switch task.work {
-        case .read: self.readAnswered(result, task)
-        case .write: self.writeAnswered(result, task)
-        case .collect(let continuation, _), .perform(let continuation):
-            let nexus = self.session.nexus
-            let step = task.unit.withUnit { $0.resume(continuation, with: .performed(result), nexus: nexus) }
-            self.takeNext(step, task)
-        }
-        self.scheduleFlush()
-    }
-
-    // MARK: - Units
-
-    /// The units that this session may reach; set at login and when the target's configuration changes.
-    func setUnits(_ units: [UInt16: ServedUnit]) {
-        self.units = units
-        self.luns = units.keys.compactMap { LUN($0) }.sorted()
-    }
-
-    func unit(_ wire: UInt64) -> ServedUnit? {
-        LUN(wire: wire).flatMap { self.units[$0.number] }
-    }
-
-    var allUnits: [ServedUnit] {
-        Array(self.units.values)
-    }
-
-    private var directory: SessionDirectory {
-        SessionDirectory(server: self.server, session: self.session)
-    }
-
-    // MARK: - The end
-
-    /// Ends the connection for a reason that the operator should see.
-    private func drop(reason: String) {
-        guard self.phase != .ended else { return }
-        self.server.logger.warning(
-            "connection dropped",
-            metadata: [
-                "initiator": "\(self.session.login.identity.initiatorName)",
-                "remote": "\(self.session.remoteAddress)", "reason": "\(reason)",
-            ])
-        self.flush()
-        self.close(reason: reason)
-    }
-
-    private func close(reason: String) {
-        let context = self.context
-        self.ended(reason: reason)
-        context?.close(promise: nil)
-    }
-
-    private func ended(reason: String) {
-        guard self.phase != .ended else { return }
-        self.phase = .ended
-        self.keepAlive?.cancel()
-        for task in self.pending.values {
-            task.isAborted = true
-        }
-        self.pending.removeAll()
-        self.waitingReads.removeAll()
-        self.server.leave(self.session, reason: reason)
-        self.reportIdle()
-    }
-
-    /// The session is over for good when no store works for it any longer.
-    private func reportIdle() {
-        guard self.requestsInFlight == 0 else { return }
-        self.server.forget(self.session)
-        // Requests hold the handler, and the pipeline the context: end that when the last is answered.
-        self.context = nil
-    }
-
-    /// Takes no more commands, answers those in flight, then closes.
-    func drain() {
-        guard self.phase == .serving else { return }
-        self.phase = .draining
-        self.closeIfDrained()
-    }
-
-    private func closeIfDrained() {
-        guard self.phase == .draining, self.pending.isEmpty else { return }
-        self.flush()
-        self.close(reason: "the server stops")
-    }
-
-    /// Pings a silent initiator, and gives up on one that does not answer.
-    private func checkPeer() {
-        guard self.connection.initiatorPings else { return }
-        let silence = NIODeadline.now() - self.lastReceived
-        if silence > ServerLimits.keepAlive * 2 {
-            self.drop(reason: "the initiator has not answered for \(silence.nanoseconds / 1_000_000_000) s")
-        } else if silence > ServerLimits.keepAlive {
-            self.connection.ping(output: &self.output)
-            self.flush()
+            bound.value.isPassScheduled = false
+            bound.value.goOn()
         }
     }
 }

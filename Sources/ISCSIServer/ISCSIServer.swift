@@ -17,6 +17,7 @@ package final class ISCSIServer: Sendable {
 
     let logger: Logger
     let observer: Observer
+    let times: ServerTimes
     private let group: any EventLoopGroup
     private let state = Mutex(State())
 
@@ -41,9 +42,12 @@ package final class ISCSIServer: Sendable {
         let finished: EventLoopPromise<Void>
     }
 
-    package init(group: any EventLoopGroup, logger: Logger, observer: @escaping Observer) {
+    package init(
+        group: any EventLoopGroup, logger: Logger, times: ServerTimes = ServerTimes(), observer: @escaping Observer
+    ) {
         self.group = group
         self.logger = logger
+        self.times = times
         self.observer = observer
     }
 }
@@ -117,16 +121,16 @@ extension ISCSIServer {
 
 extension ISCSIServer {
     /// Adds a target, or puts `definition` in the place of the one of the same name; sessions see the units that they
-    /// may reach now.
-    package func setTarget(_ definition: TargetDefinition) {
+    /// may reach now. When it returns, no store works any longer for a session that lost its unit.
+    package func setTarget(_ definition: TargetDefinition) async {
+        let name = definition.name.lowercased()
         let handlers = self.state.withLock { state in
-            state.targets[definition.name.lowercased()] = definition
-            return state.sessions.values
-                .filter { $0.session.nexus.targetName == definition.name.lowercased() }
-                .compactMap(\.handler)
+            state.targets[name] = definition
+            return state.sessions.values.filter { $0.session.nexus.targetName == name }.compactMap(\.handler)
         }
         for handler in handlers {
-            handler.eventLoop.execute { handler.value.setUnits(definition.units) }
+            let idle = handler.eventLoop.flatSubmit { handler.value.setUnits(definition.units) }
+            try? await idle.get()
         }
     }
 
@@ -237,6 +241,13 @@ extension ISCSIServer {
             if let old = state.sessions.values.first(where: { $0.session.login.isSamePort(as: login) }) {
                 return .afterEnd(of: old)
             }
+            guard state.sessions.count < ServerLimits.connections else {
+                return .done(.refused(.outOfResources, reason: "there are \(state.sessions.count) sessions"))
+            }
+            // The target may have gone since the login began.
+            if let name = login.identity.targetName, state.targets[name] == nil {
+                return .done(.refused(.targetRemoved, reason: "target \(name) was removed"))
+            }
             let session = Session(id: state.nextSession, tsih: state.freeTSIH(), login: login, channel: channel)
             state.nextSession += 1
             state.sessions[session.id] = Entry(
@@ -263,21 +274,12 @@ extension ISCSIServer {
             return state.targets[session.nexus.targetName]?.units ?? [:]
         }
         handler.setUnits(units)
-        for unit in handler.allUnits {
-            unit.withUnit { $0.nexusBegan(session.nexus) }
-        }
         self.observer(.loggedIn(session.snapshot()))
     }
 
-    /// The session's connection is gone; its units forget the nexus.
+    /// The session is over, but for what its stores still work on.
     func leave(_ session: Session, reason: String) {
-        let target = self.state.withLock { state in
-            state.sessions[session.id]?.isLive = false
-            return state.targets[session.nexus.targetName]
-        }
-        for unit in target?.units.values.map({ $0 }) ?? [] {
-            unit.withUnit { $0.nexusEnded(session.nexus.id) }
-        }
+        self.state.withLock { $0.sessions[session.id]?.isLive = false }
         self.observer(.loggedOut(session.snapshot(), reason: reason))
     }
 
@@ -287,28 +289,27 @@ extension ISCSIServer {
         entry?.finished.succeed()
     }
 
-    /// Aborts the tasks at `unit` of every session but one; tells for each that lost tasks when that is done.
+    /// Aborts the tasks at `unit` of every session but one, and waits for those that sessions have left there; each
+    /// future tells when that is done.
     func abortTasks(
-        of unit: ServedUnit, except id: UInt64
-    ) -> [(nexus: UInt64, aborted: EventLoopFuture<Void>)] {
-        let handlers = self.state.withLock { state in
-            state.sessions.values.filter { $0.session.id != id && $0.isLive }
-                .compactMap { entry in entry.handler.map { (entry.session, $0) } }
-        }
-        return handlers.map { session, handler in
-            let aborted = session.channel.eventLoop.flatSubmit { handler.value.abortTasks(of: unit) }
-            return (session.nexus.id, aborted)
-        }
+        of unit: ServedUnit, except id: UInt64, areCleared: Bool = false
+    ) -> [EventLoopFuture<Void>] {
+        self.abortTasks(of: unit, areCleared: areCleared) { $0.id != id }
     }
 
     /// Aborts the tasks at `unit` of the nexuses; tells when that is done.
     func abortTasks(of unit: ServedUnit, ofNexuses ids: Set<UInt64>) -> [EventLoopFuture<Void>] {
+        self.abortTasks(of: unit, areCleared: false) { ids.contains($0.nexus.id) }
+    }
+
+    private func abortTasks(
+        of unit: ServedUnit, areCleared: Bool, where matches: (Session) -> Bool
+    ) -> [EventLoopFuture<Void>] {
         let handlers = self.state.withLock { state in
-            state.sessions.values.filter { ids.contains($0.session.nexus.id) && $0.isLive }
-                .compactMap { entry in entry.handler.map { (entry.session, $0) } }
+            state.sessions.values.filter { matches($0.session) }.compactMap(\.handler)
         }
-        return handlers.map { session, handler in
-            session.channel.eventLoop.flatSubmit { handler.value.abortTasks(of: unit) }
+        return handlers.map { handler in
+            handler.eventLoop.flatSubmit { handler.value.abortTasks(of: unit, areCleared: areCleared) }
         }
     }
 }
@@ -361,6 +362,8 @@ extension ISCSIServer {
         }
         for entry in entries {
             try? await entry.finished.futureResult.get()
+            // The last answers may still be on their way.
+            try? await entry.session.channel.closeFuture.get()
         }
         cutOff.cancel()
     }

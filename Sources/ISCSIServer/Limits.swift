@@ -8,9 +8,6 @@ package enum ServerLimits {
     /// Connections at once. Each costs a descriptor and, idle, some tens of KiB.
     package static let connections = 16_384
 
-    /// A login that takes longer is dropped (LIO's default).
-    package static let loginTimeout = TimeAmount.seconds(15)
-
     /// Bytes of one socket read: many commands or much data, and still in the core's cache when the store takes it.
     package static let receiveBufferBytes = 131_072
 
@@ -22,7 +19,24 @@ package enum ServerLimits {
 
     /// Bytes that one read from a store brings when it has to be waited for, or cut into odd segments.
     package static let readChunkBytes = 262_144
+}
+
+/// How long the server waits for a peer.
+package struct ServerTimes: Sendable {
+    /// A login that takes longer is dropped (LIO's default).
+    package var login: TimeAmount
 
     /// Silence after which an initiator that knows pings is pinged; twice that without an answer ends its connection.
-    package static let keepAlive = TimeAmount.seconds(30)
+    package var keepAlive: TimeAmount
+
+    /// How long a peer may take to read its last answers before the connection is closed all the same.
+    package var closing: TimeAmount
+
+    package init(
+        login: TimeAmount = .seconds(15), keepAlive: TimeAmount = .seconds(30), closing: TimeAmount = .seconds(15)
+    ) {
+        self.login = login
+        self.keepAlive = keepAlive
+        self.closing = closing
+    }
 }

@@ -6,8 +6,9 @@ import Logging
 import NIOCore
 
 /// Takes one connection through its login phase, then gives its place to a `ConnectionHandler`.
-final class LoginHandler: ChannelInboundHandler {
+final class LoginHandler: ChannelDuplexHandler {
     typealias InboundIn = ByteBuffer
+    typealias OutboundIn = ByteBuffer
     typealias OutboundOut = ByteBuffer
 
     private let server: ISCSIServer
@@ -16,6 +17,7 @@ final class LoginHandler: ChannelInboundHandler {
     private var phase = Phase.negotiating
     private var statSN: UInt32 = 0
     private var timeout: Scheduled<Void>?
+    private var isReadHeldBack = false
 
     private enum Phase {
         case negotiating
@@ -30,7 +32,7 @@ final class LoginHandler: ChannelInboundHandler {
 
     func handlerAdded(context: ChannelHandlerContext) {
         let bound = NIOLoopBound(context, eventLoop: context.eventLoop)
-        self.timeout = context.eventLoop.scheduleTask(in: ServerLimits.loginTimeout) {
+        self.timeout = context.eventLoop.scheduleTask(in: self.server.times.login) {
             bound.value.close(promise: nil)
         }
     }
@@ -40,6 +42,7 @@ final class LoginHandler: ChannelInboundHandler {
     }
 
     func channelInactive(context: ChannelHandlerContext) {
+        self.phase = .ended
         self.timeout?.cancel()
         context.fireChannelInactive()
     }
@@ -49,7 +52,17 @@ final class LoginHandler: ChannelInboundHandler {
         context.close(promise: nil)
     }
 
+    /// Passes on the wish to read unless nothing is to come: what came would only be kept.
+    func read(context: ChannelHandlerContext) {
+        if self.phase == .negotiating {
+            context.read()
+        } else {
+            self.isReadHeldBack = true
+        }
+    }
+
     func channelRead(context: ChannelHandlerContext, data: NIOAny) {
+        guard self.phase != .ended else { return }
         self.framer.append(self.unwrapInboundIn(data))
         self.processPDUs(context)
     }
@@ -152,6 +165,7 @@ final class LoginHandler: ChannelInboundHandler {
             server: self.server, session: session, statSN: self.statSN, framer: self.framer)
         do {
             try context.pipeline.syncOperations.addHandler(handler, position: .after(self))
+            if self.isReadHeldBack { context.read() }
             context.pipeline.syncOperations.removeHandler(self, promise: nil)
         } catch {
             self.server.forget(session)
