@@ -1,0 +1,81 @@
+// SPDX-License-Identifier: Apache-2.0
+// SPDX-FileCopyrightText: the Apus authors
+
+import Block
+import ISCSI
+import ISCSIServer
+import ISCSITesting
+import NIOCore
+import Testing
+
+@Suite("Peers that do not read", .timeLimit(.minutes(1)))
+struct BackPressureTests {
+    private static let bytes = 2 << 20
+    private static let blocks = Self.bytes / 512
+
+    private static func filled(waits: Bool = false) throws -> (ScriptedStore, ByteBuffer) {
+        let store = try ScriptedStore(waits: waits)
+        var generator = SeededGenerator(seed: 4)
+        var data = ByteBuffer()
+        for _ in 0..<(Self.bytes / 8) { data.writeInteger(generator.next()) }
+        try store.fill(BlockRange(lba: 0, count: UInt32(Self.blocks)), with: data.array)
+        return (store, data)
+    }
+
+    @Test(arguments: [false, true])
+    func `a peer that stops reading stops its own reads alone, and finds them in order later`(waits: Bool) async throws
+    {
+        let (store, data) = try Self.filled(waits: waits)
+        try await ServerUnderTest.run([store]) { test in
+            let slow = try await InitiatorSocket.ready(test.portal, isid: 1, receiveBufferBytes: 65_536)
+            try await slow.stopReading()
+            let tags = (0..<32).map { _ in slow.begin(cdb(0x28, lba: 0, count: Self.blocks), read: Self.bytes) }
+            let other = try await InitiatorSocket.ready(test.portal, isid: 2)
+            for _ in 0..<20 {
+                #expect(try await other.execute(cdb(0x28, lba: 8, count: 64), read: 32_768).status == 0)
+            }
+            try await slow.resumeReading()
+            var offsets: [UInt32: Int] = [:]
+            var done = 0
+            while done < tags.count {
+                let pdu = try await slow.receive()
+                let offset = offsets[pdu.header.initiatorTaskTag] ?? 0
+                try #require(pdu.bufferOffset == offset)
+                try #require(data.getSlice(at: offset, length: pdu.data.readableBytes) == pdu.data)
+                offsets[pdu.header.initiatorTaskTag] = offset + pdu.data.readableBytes
+                if pdu.hasStatus { done += 1 }
+            }
+            #expect(offsets.values.allSatisfy { $0 == Self.bytes })
+        }
+    }
+
+    @Test func `requests whose answers are not read are not taken in without bound`() async throws {
+        let store = try ScriptedStore()
+        try await ServerUnderTest.run([store]) { test in
+            let socket = try await InitiatorSocket.ready(test.portal, receiveBufferBytes: 65_536)
+            try await socket.stopReading()
+            var ping = Request.nopOut(tag: 1, data: [UInt8](repeating: 7, count: 65_536))
+            ping.header[0] |= 0x40
+            let taken = try await socket.floodUntilStuck(with: ping.encode(), atMost: 128 << 20)
+            #expect(taken < 64 << 20)
+        }
+    }
+
+    @Test func `a logout's answer comes after all that was sent before, however late it is read`() async throws {
+        let (store, _) = try Self.filled()
+        try await ServerUnderTest.run([store]) { test in
+            let socket = try await InitiatorSocket.ready(test.portal, receiveBufferBytes: 65_536)
+            try await socket.stopReading()
+            for _ in 0..<3 { socket.begin(cdb(0x28, lba: 0, count: Self.blocks), read: Self.bytes) }
+            socket.send(.logout(tag: 99))
+            let other = try await InitiatorSocket.ready(test.portal, isid: 2)
+            try await other.expectAlive()
+            try await socket.resumeReading()
+            // The logout ends the reads that have not been sent, but cuts none of the PDUs that have.
+            let answers = await socket.receiveUntilEnd()
+            #expect(answers.last?.header.opcode == .logoutResponse)
+            #expect(answers.dropLast().allSatisfy { $0.header.opcode == .dataIn } && answers.count > 1)
+            #expect(socket.initiator.leftOver == 0 && socket.initiator.complaints.isEmpty)
+        }
+    }
+}
