@@ -107,8 +107,10 @@ extension ConnectionHandler {
     private func answered(_ result: Result<BlockReply, BlockError>, _ task: PendingTask) {
         task.requestsInFlight -= 1
         self.requestsInFlight -= 1
+        self.requestedReadBytes -= task.requestedReadBytes
+        task.requestedReadBytes = 0
         defer {
-            if self.phase == .ended { self.reportIdle() }
+            if self.phase == .ended { self.reportIdle() } else { self.schedulePass() }
         }
         guard !task.isAborted else { return self.forgetIfIdle(task) }
         if case .failure(let error) = result {
@@ -123,6 +125,5 @@ extension ConnectionHandler {
             let step = task.unit.withUnit { $0.resume(continuation, with: .performed(result), nexus: nexus) }
             self.takeNext(step, task)
         }
-        self.schedulePass()
     }
 }

@@ -63,9 +63,11 @@ extension ConnectionHandler {
         }
     }
 
-    /// The peer has read: goes on with the reads that waited for that.
+    /// The peer has read, or a store has brought something: goes on with the reads that waited for that.
     func pumpWaitingReads() {
-        while self.hasRoom, let task = self.waitingReads.popFirst() {
+        while self.requestedReadBytes < ServerLimits.requestedReadBytes, self.hasRoom,
+            let task = self.waitingReads.popFirst()
+        {
             guard !task.isAborted, case .read(let work) = task.work else { continue }
             self.resume(task, work)
         }
@@ -120,10 +122,15 @@ extension ConnectionHandler {
 
     private func requestChunk(_ task: PendingTask) {
         guard case .read(let work) = task.work else { return }
+        guard self.requestedReadBytes < ServerLimits.requestedReadBytes else {
+            return self.waitingReads.append(task)
+        }
         let blockSize = task.unit.blockSize
         let first = work.transfer.offset / blockSize
         let left = (work.transfer.total + blockSize - 1) / blockSize - first
         let count = min(left, max(1, ServerLimits.readChunkBytes / blockSize))
+        task.requestedReadBytes = count * blockSize
+        self.requestedReadBytes += task.requestedReadBytes
         self.submit(.read(BlockRange(lba: work.range.lba + UInt64(first), count: UInt32(count))), task)
     }
 

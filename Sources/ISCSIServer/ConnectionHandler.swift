@@ -33,6 +33,8 @@ final class ConnectionHandler: ChannelDuplexHandler {
     /// Requests that stores have not answered, of aborted tasks too.
     var requestsInFlight = 0
 
+    /// Bytes that stores are bringing for reads.
+    var requestedReadBytes = 0
     /// Aborted tasks that a store still works for.
     var aborted: [PendingTask] = []
 
@@ -180,10 +182,10 @@ final class ConnectionHandler: ChannelDuplexHandler {
         self.closeIfDrained()
     }
 
-    /// Whether more may be put into the output; hands a large one to the socket first.
+    /// Whether more may be put into the output; hands a large one to the socket first. What is asked is whether the peer
+    /// takes what it is sent: the output itself is empty after each flush, however much waits in the channel.
     var hasRoom: Bool {
-        guard self.output.readableBytes >= ServerLimits.passOutputBytes else { return true }
-        self.flush()
+        if self.output.readableBytes >= ServerLimits.passOutputBytes { self.flush() }
         return self.context?.channel.isWritable ?? false
     }
 

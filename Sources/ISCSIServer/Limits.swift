@@ -19,6 +19,9 @@ package enum ServerLimits {
 
     /// Bytes that one read from a store brings when it has to be waited for, or cut into odd segments.
     package static let readChunkBytes = 262_144
+
+    /// Bytes that stores may be bringing for one connection's reads at a time; further reads wait.
+    package static let requestedReadBytes = 16 * Self.readChunkBytes
 }
 
 /// How long the server waits for a peer.

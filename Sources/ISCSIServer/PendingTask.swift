@@ -15,6 +15,8 @@ final class PendingTask {
     var wantedDataOut = 0
     /// Requests of this task that the store has not answered.
     var requestsInFlight = 0
+    /// Bytes that the store is bringing for a READ.
+    var requestedReadBytes = 0
     /// The task was aborted: the store's answers are dropped, and the initiator gets none.
     var isAborted = false
     /// Fulfilled when an aborted task's last request has been answered.
