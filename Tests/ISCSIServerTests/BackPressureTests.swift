@@ -61,6 +61,48 @@ struct BackPressureTests {
         }
     }
 
+    @Test(arguments: ["8192", "262144", "16777215"])
+    func `no more is fetched from the store than a peer has room for`(segment: String) async throws {
+        let (store, _) = try Self.filled()
+        try await ServerUnderTest.run([store]) { test in
+            let socket = try await InitiatorSocket.ready(
+                test.portal, keys: ["MaxRecvDataSegmentLength=\(segment)", "MaxBurstLength=1048576"],
+                receiveBufferBytes: 65_536)
+            try await socket.stopReading()
+            for _ in 0..<64 { socket.begin(cdb(0x28, lba: 0, count: 16_384), read: 8 << 20) }
+            // What the kernel's buffers on both sides hold is not ours to bound.
+            #expect(try await settled { store.fetchedBytes } < 24 << 20)
+            // A peer that reads a little gets a little more.
+            for _ in 0..<5 {
+                try await socket.resumeReading()
+                _ = try await socket.receive()
+                try await socket.stopReading()
+            }
+            #expect(try await settled { store.fetchedBytes } < 64 << 20)
+        }
+    }
+
+    @Test func `a store that is slow is asked for no more than is held for a peer`() async throws {
+        let (store, _) = try Self.filled(waits: true)
+        try await ServerUnderTest.run([store]) { test in
+            let socket = try await InitiatorSocket.ready(test.portal)
+            store.hold()
+            let tags = (0..<100).map { _ in socket.begin(cdb(0x28, lba: 0, count: Self.blocks), read: Self.bytes) }
+            try await socket.expectAlive()
+            #expect(store.heldCount == ServerLimits.requestedReadBytes / ServerLimits.readChunkBytes)
+            // The ends of aborted reads make room as well.
+            socket.send(.taskManagement(2, tag: 1_000), isImmediate: true)
+            try await socket.expectAlive()
+            for _ in tags.prefix(50) { socket.begin(cdb(0x28, lba: 0, count: Self.blocks), read: Self.bytes) }
+            store.release()
+            var done = 0
+            while done < 50 {
+                let pdu = try await socket.receive()
+                if pdu.header.opcode == .dataIn, pdu.hasStatus { done += 1 }
+            }
+        }
+    }
+
     @Test func `a logout's answer comes after all that was sent before, however late it is read`() async throws {
         let (store, _) = try Self.filled()
         try await ServerUnderTest.run([store]) { test in

@@ -42,12 +42,18 @@ private final class Flood: Sendable {
         }
     }
 
-    /// Nothing tells that a peer has stopped reading, but that nothing goes on.
     func watch() async throws {
-        var last = -1
-        while self.taken.withLock({ $0 }) != last {
-            last = self.taken.withLock { $0 }
-            try await Task.sleep(for: .milliseconds(400))
-        }
+        _ = try await settled { self.taken.withLock { $0 } }
     }
+}
+
+/// The value of `count` when it has not changed for a while: nothing tells that a peer has got stuck, but that nothing
+/// goes on.
+func settled(_ count: () -> Int) async throws -> Int {
+    var last = -1
+    while count() != last {
+        last = count()
+        try await Task.sleep(for: .milliseconds(400))
+    }
+    return last
 }

@@ -24,6 +24,7 @@ final class ScriptedStore: BlockStore {
         var held: [Held] = []
         var isClosed = false
         var requests: [BlockRequest] = []
+        var fetchedBytes = 0
     }
 
     private struct Held {
@@ -76,6 +77,11 @@ final class ScriptedStore: BlockStore {
         self.state.withLock { $0.requests }
     }
 
+    /// Bytes that were read from the store at once.
+    var fetchedBytes: Int {
+        self.state.withLock { $0.fetchedBytes }
+    }
+
     var heldCount: Int {
         self.state.withLock { $0.held.count }
     }
@@ -102,6 +108,7 @@ final class ScriptedStore: BlockStore {
 
     func readNow(_ range: BlockRange, into destination: inout OutputRawSpan) throws(BlockError) -> Bool {
         guard try self.mayAnswerNow() else { return false }
+        self.state.withLock { $0.fetchedBytes += self.info.geometry.byteCount(range) }
         return try self.disk.readNow(range, into: &destination)
     }
 
