@@ -72,13 +72,9 @@ struct BackPressureTests {
             for _ in 0..<64 { socket.begin(cdb(0x28, lba: 0, count: 16_384), read: 8 << 20) }
             // What the kernel's buffers on both sides hold is not ours to bound.
             #expect(try await settled { store.fetchedBytes } < 24 << 20)
-            // A peer that reads a little gets a little more.
-            for _ in 0..<5 {
-                try await socket.resumeReading()
-                _ = try await socket.receive()
-                try await socket.stopReading()
-            }
-            #expect(try await settled { store.fetchedBytes } < 64 << 20)
+            // A peer that reads gets the next.
+            try await socket.resumeReading()
+            _ = try await socket.receive()
         }
     }
 
