@@ -28,6 +28,17 @@ struct ConfigurationFileTests {
         #expect(file.generation == 3)
     }
 
+    @Test func `a relative path is one from the current folder`() throws {
+        let folder = try TemporaryFolder()
+        // The root folder's parent is itself.
+        let root = String(repeating: "../", count: 32)
+        let file = ConfigurationFile(path: root + folder.path.dropFirst() + "/deeper/c.json")
+        try file.save(Configuration())
+        try file.save(Configuration(boot: Boot(clients: [disk("pc1", 1)])))
+        #expect(file.history().map(\.number) == [1])
+        #expect(try ConfigurationFile(path: folder.path + "/deeper/c.json").load().configuration.boot.clients.count == 1)
+    }
+
     @Test func `no more versions are kept than there is room for`() throws {
         let folder = try TemporaryFolder()
         let file = ConfigurationFile(path: folder.path + "/c.json")

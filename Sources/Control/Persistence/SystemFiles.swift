@@ -67,12 +67,13 @@ enum SystemFiles {
 
     /// Creates the folder and those above it that are missing.
     static func makeFolder(_ path: String, mode: mode_t) throws {
-        var made = ""
-        for part in path.split(separator: "/") {
-            made += "/" + part
-            guard !Self.exists(made) else { continue }
+        let path = FilePath(path)
+        var made = FilePath(root: path.root)
+        for part in path.components {
+            made.append(part)
+            guard !Self.exists(made.string) else { continue }
             do {
-                try Self.check(unsafe Glibc.mkdir(made, mode))
+                try Self.check(unsafe Glibc.mkdir(made.string, mode))
             } catch Errno.fileExists {
                 continue
             }
