@@ -36,6 +36,8 @@ package enum CommandContinuation: Sendable {
 
     case modeSelect(ModeSelect)
     case persistentReserveOut(PersistentReserveOut)
+    /// What the unit remembers is being kept; then the command is over.
+    case remembered(CommandResult)
 }
 
 extension LogicalUnit {

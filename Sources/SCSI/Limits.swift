@@ -32,6 +32,14 @@ package enum Limits {
     /// path of each host.
     static let registrations = 1024
 
+    /// A unit's memory as text: more than the registrations, with names of the greatest length and every byte of them
+    /// escaped, and the mode pages come to.
+    package static let memoryBytes = 4 << 20
+
+    /// Saved mode pages of one unit, and the bytes of one; more than there are.
+    static let savedModePages = 64
+    static let modePageBytes = 1024
+
     /// Unit attentions that wait for one nexus; SAM-5 §5.14 lets older ones be dropped for POWER ON beyond that.
     static let pendingAttentions = 16
 }

@@ -24,16 +24,29 @@ package struct LogicalUnit: Sendable {
     /// The nexuses that exist, by their identifier.
     var nexuses: [UInt64: Nexus] = [:]
     var medium: MediumState
+    /// The mode pages that MODE SELECT saved, as `UnitMemory.modePages` has them.
+    var savedModePages: [UInt16: [UInt8]] = [:]
+    /// Nil where nothing keeps the unit's memory: APTPL and saved pages are then refused.
+    var memoryState: MemoryState?
 
+    /// - Parameter memory: what the unit knew before; nil where nothing can be kept.
     package init(
         identity: LogicalUnitIdentity, info: BlockInfo,
-        settings: LogicalUnitSettings = LogicalUnitSettings()
+        settings: LogicalUnitSettings = LogicalUnitSettings(), memory: UnitMemory? = nil
     ) {
         self.identity = identity
         self.info = info
         self.settings = settings
         self.modes = ModePages(info: info)
         self.medium = MediumState()
+        guard let memory else { return }
+        self.savedModePages = memory.modePages
+        if let reservations = memory.reservations {
+            self.persistent.isActivated = true
+            self.persistent.registrations = reservations.registrations
+            self.persistent.reservation = reservations.reservation
+        }
+        self.memoryState = MemoryState(kept: memory, keptPersistent: self.persistent, asked: memory)
     }
 
     /// Decides what `cdb` needs first. `cdb` has 16 bytes, or more where an extended CDB came. `expectedDataOut` is the
@@ -81,6 +94,11 @@ package struct LogicalUnit: Sendable {
             return self.resume(continuation, performed: reply)
         case .collected(let data):
             return self.resume(continuation, collected: data, nexus: nexus)
+        case .remembered(let isKept):
+            guard case .remembered(let result) = continuation else {
+                preconditionFailure("\(continuation) does not wait for the memory")
+            }
+            return isKept ? .finish(result) : self.check(Sense(.hardwareError, .internalTargetFailure))
         }
     }
 

@@ -12,7 +12,8 @@ package import NIOCore
 ///                 ├─ .read ────► store's blocks leave as Data-In ─► GOOD
 ///                 ├─ .write ───► Data-Out goes to the store ──────► GOOD
 ///                 ├─ .collect ─► Data-Out is gathered ─┐
-///                 └─ .perform ─► store ────────────────┴► resume(…) ► the next step
+///                 ├─ .perform ─► store ────────────────┤
+///                 └─ .remember ► a file ───────────────┴► resume(…) ► the next step
 ///
 /// Reads and writes, which are nearly all of the traffic, never come back to the logical unit; only a failing store
 /// does, as sense data.
@@ -28,6 +29,8 @@ package enum TaskStep: Sendable {
     case collect(byteCount: Int, CommandContinuation)
     /// Perform the request, then resume.
     case perform(BlockRequest, CommandContinuation)
+    /// Bring the change to stable storage, settle it with the unit, then resume.
+    case remember(MemoryChange, CommandContinuation)
 }
 
 /// What happened since the last step.
@@ -36,6 +39,8 @@ package enum TaskEvent: Sendable {
     case collected(ByteBuffer)
     /// The store's answer to `.perform`.
     case performed(Result<BlockReply, BlockError>)
+    /// Whether the change that `.remember` brought is on stable storage.
+    case remembered(Bool)
 }
 
 /// How a command ended.

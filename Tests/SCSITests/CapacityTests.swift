@@ -171,6 +171,11 @@ struct AnyCDBTests {
                     step = test.unit.resume(
                         continuation, with: .performed(test.medium.perform(request)), nexus: test.nexus)
                     continue
+                case .remember(let change, let continuation):
+                    let isKept = Bool.random(using: &random)
+                    test.unit.settle(change, isKept: isKept)
+                    step = test.unit.resume(continuation, with: .remembered(isKept), nexus: test.nexus)
+                    continue
                 }
                 break
             }

@@ -7,16 +7,17 @@ import SCSI
 import Testing
 
 /// Two hosts, A and B, and one more, C, on a unit.
-private struct Cluster {
+struct Cluster {
     static let keyA: UInt64 = 0xAAAA_0000_0000_0001
     static let keyB: UInt64 = 0xBBBB_0000_0000_0002
-    var test = UnitUnderTest()
+    var test: UnitUnderTest
     let a = UnitUnderTest.nexus(1)
     let b = UnitUnderTest.nexus(2)
     let c = UnitUnderTest.nexus(3)
 
     /// `registered` hosts have registered their keys already.
-    init(registered: [UInt64] = [1, 2]) {
+    init(registered: [UInt64] = [1, 2], memory: UnitMemory? = nil) {
+        self.test = UnitUnderTest(memory: memory)
         for nexus in [self.b, self.c] {
             self.test.unit.nexusBegan(nexus)
             _ = self.test.run([0], from: nexus)
@@ -156,7 +157,7 @@ struct RegisterTests {
         }
     }
 
-    @Test func `APTPL is refused`() {
+    @Test func `APTPL is refused where nothing can be kept`() {
         var cluster = Cluster(registered: [])
         #expect(cluster.out(0, key: 0, action: 1, flags: 1, from: cluster.a).senseText == "05/26/00")
         #expect(cluster.in(0) == bytes("00000000 00000000"))
@@ -178,8 +179,36 @@ struct RegisterTests {
         #expect(cluster.out(1, type: 1, key: 9, from: cluster.b).status == .good)
     }
 
+    @Test func `SPEC_I_PT leaves the keys of those who are registered`() {
+        var cluster = Cluster(registered: [2])
+        let identifiers = Cluster.transportID(cluster.b.initiatorPort) + Cluster.transportID(cluster.c.initiatorPort)
+        let more = [0, 0, 0, UInt8(identifiers.count)] + identifiers
+        #expect(cluster.out(0, key: 0, action: 9, flags: 0x08, more: more, from: cluster.a).status == .good)
+        #expect(cluster.in(0) == bytes("00000002 00000018 BBBB000000000002 0000000000000009 0000000000000009"))
+    }
+
+    @Test func `SPEC_I_PT with an iSCSI name alone means all ports of that initiator that are logged in`() {
+        var cluster = Cluster(registered: [])
+        var second = cluster.b
+        second.id = 9
+        second.initiatorPort = "iqn.2026-11.org.example:host2,i,0x00023d000009"
+        cluster.test.unit.nexusBegan(second)
+        var identifier = Cluster.transportID("iqn.2026-11.org.example:host2")
+        identifier[0] = 0x05
+        let more = [0, 0, 0, UInt8(identifier.count)] + identifier
+        #expect(cluster.out(0, key: 0, action: 9, flags: 0x08, more: more, from: cluster.a).status == .good)
+        #expect(cluster.in(0).count == 8 + 3 * 8)
+        identifier[4 + 27] = UInt8(ascii: "x")
+        let strange = [0, 0, 0, UInt8(identifier.count)] + identifier
+        #expect(cluster.out(0, key: 0, action: 9, flags: 0x08, more: strange, from: cluster.c).senseText == "05/26/00")
+    }
+
     @Test(arguments: [
         ("another protocol", [0x46, 0, 0, 20] + [UInt8](repeating: 0x41, count: 20)),
+        (
+            "a length that is no multiple of four",
+            bytes("45 00 0015 61 2C 69 2C 30 78 00 000000 00000000 00000000 00 00")
+        ),
         ("no ISID", Cluster.transportID("iqn.2026-11.org.example:host-without-isid")),
         ("cut short", [0x45, 0, 0, 40, 0x41, 0x41]),
         ("no end", [0x45, 0, 0, 20] + Array("iqn.2026-11,i,0x1234".utf8)),
@@ -204,6 +233,20 @@ struct RegisterTests {
         #expect(cluster.test.run([0x28, 0, 0, 0, 0, 0, 0, 0, 1, 0], from: cluster.b)?.status == .reservationConflict)
     }
 
+    @Test func `ALL_TG_PT takes the place of registrations through single ports, and of their reservation`() {
+        var cluster = Cluster(registered: [1])
+        cluster.reserve(1)
+        var elsewhere = cluster.a
+        elsewhere.id = 50
+        elsewhere.targetName = "iqn.2026-11.org.apus:other"
+        cluster.test.unit.nexusBegan(elsewhere)
+        _ = cluster.test.run([0], from: elsewhere)
+        #expect(cluster.out(0, key: 0, action: 4, flags: 0x04, from: elsewhere).status == .good)
+        #expect(cluster.in(0) == bytes("00000002 00000008 0000000000000004"))
+        #expect(cluster.out(2, type: 1, key: 4, from: cluster.a).status == .good)
+        #expect(cluster.reservation().isEmpty)
+    }
+
     @Test func `REGISTER AND MOVE hands registration and reservation over`() {
         var cluster = Cluster(registered: [1])
         cluster.reserve(1)
@@ -217,6 +260,9 @@ struct RegisterTests {
         list.writeBytes(identifier)
         let bytes = Array(list.readableBytesView)
         #expect(cluster.send(7, bytes, from: cluster.b).status == .reservationConflict)
+        #expect(cluster.out(2, type: 1, key: Cluster.keyA, from: cluster.a).status == .good)
+        #expect(cluster.send(7, bytes, from: cluster.a).senseText == "05/24/00")
+        cluster.reserve(1)
         #expect(cluster.send(7, bytes, from: cluster.a).status == .good)
         #expect(cluster.reservation() == Array(bytes[8..<16]) + [1])
         #expect(cluster.out(2, type: 1, key: Cluster.keyA, from: cluster.a).status == .reservationConflict)

@@ -10,12 +10,15 @@ struct UnitUnderTest {
     static let serial = "6f1c2d3e-4a5b-4c6d-8e7f-90a1b2c3d4e5"
     var unit: LogicalUnit
     var medium: ArrayMedium
+    /// What the unit has asked to be kept, and whether that works.
+    var kept: UnitMemory?
+    var canKeep = true
     let nexus = UnitUnderTest.nexus(1)
 
     init(
         blockSize: Int = 512, blockCount: UInt64 = 0x10000, physicalBlockExponent: UInt8 = 0,
         capabilities: BlockCapabilities = [.writeCache, .unmap, .unmapZeroes],
-        settings: LogicalUnitSettings = LogicalUnitSettings(), freshNexus: Bool = false
+        settings: LogicalUnitSettings = LogicalUnitSettings(), memory: UnitMemory? = nil, freshNexus: Bool = false
     ) {
         let geometry = BlockGeometry(
             blockSize: blockSize, physicalBlockExponent: physicalBlockExponent, blockCount: blockCount)
@@ -23,7 +26,7 @@ struct UnitUnderTest {
         self.unit = LogicalUnit(
             identity: LogicalUnitIdentity(product: "disk0", serial: Self.serial),
             info: BlockInfo(geometry: geometry, capabilities: capabilities, maxUnmapBlocks: 0x1000),
-            settings: settings)
+            settings: settings, memory: memory)
         self.unit.nexusBegan(self.nexus)
         if !freshNexus {
             _ = self.begin([0, 0, 0, 0, 0, 0])
@@ -69,6 +72,10 @@ struct UnitUnderTest {
             case .perform(let request, let continuation):
                 let result = self.medium.perform(request)
                 step = self.unit.resume(continuation, with: .performed(result), nexus: nexus)
+            case .remember(let change, let continuation):
+                if self.canKeep { self.kept = change.memory }
+                self.unit.settle(change, isKept: self.canKeep)
+                step = self.unit.resume(continuation, with: .remembered(self.canKeep), nexus: nexus)
             }
         }
     }

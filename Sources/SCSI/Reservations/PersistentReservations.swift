@@ -3,11 +3,13 @@
 
 /// The persistent reservations of a logical unit (SPC-4): who is registered, and who of them has reserved it.
 ///
-/// A registration belongs to an initiator port and a target port, by their names, so it outlives sessions. It does not
-/// outlive the daemon: APTPL is refused.
+/// A registration belongs to an initiator port and a target port, by their names, so it outlives sessions; and power cuts
+/// while it is activated (APTPL=1).
 struct PersistentReservations: Sendable {
     /// PRGENERATION: counts the changes of the registrations.
-    private(set) var generation: UInt32 = 0
+    var generation: UInt32 = 0
+    /// PTPL_A: whether registrations and the reservation outlive a power cut, as the last registration asked (APTPL).
+    var isActivated = false
     var registrations: [Registration] = []
     var reservation: PersistentReservation?
 
@@ -22,15 +24,30 @@ struct PersistentReservations: Sendable {
             var targetName: String
             var relativePort: UInt16
         }
+
+        /// Whether a registration of these ports is one of `other` too.
+        func covers(_ other: NexusPorts) -> Bool {
+            self.initiatorPort == other.initiatorPort && (self.targetPort == nil || self.targetPort == other.targetPort)
+        }
     }
 
-    struct Registration: Sendable {
+    struct Registration: Hashable, Sendable {
         var port: NexusPorts
         var key: UInt64
     }
 
     mutating func countChange() {
         self.generation &+= 1
+    }
+
+    /// Registers an initiator port through all target ports, in the place of what it has registered through some.
+    mutating func registerThroughAllPorts(_ initiatorPort: String, key: UInt64) {
+        let port = NexusPorts(initiatorPort: initiatorPort, targetPort: nil)
+        self.registrations.removeAll { $0.port.initiatorPort == initiatorPort }
+        self.registrations.append(.init(port: port, key: key))
+        if self.reservation?.holder.initiatorPort == initiatorPort {
+            self.reservation?.holder = port
+        }
     }
 
     func index(of nexus: borrowing Nexus) -> Int? {
@@ -66,7 +83,7 @@ struct PersistentReservations: Sendable {
 }
 
 /// A persistent reservation of the logical unit, the only scope there is.
-struct PersistentReservation: Sendable {
+struct PersistentReservation: Hashable, Sendable {
     var type: ReservationType
     /// Who made it. For the all-registrants types one holder among others.
     var holder: PersistentReservations.NexusPorts

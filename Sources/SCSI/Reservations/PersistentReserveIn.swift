@@ -8,7 +8,7 @@ extension CommandDescriptor {
     static let persistentReserveIn: [CommandDescriptor] = [
         Self.reserveIn("READ KEYS", 0x00) { $0.readKeys() },
         Self.reserveIn("READ RESERVATION", 0x01) { $0.readReservation() },
-        Self.reserveIn("REPORT CAPABILITIES", 0x02) { _ in LogicalUnit.reservationCapabilities },
+        Self.reserveIn("REPORT CAPABILITIES", 0x02) { $0.reservationCapabilities() },
         Self.reserveIn("READ FULL STATUS", 0x03) { $0.readFullStatus() },
     ]
 
@@ -61,10 +61,12 @@ extension LogicalUnit {
         }
     }
 
-    /// SIP_C and ATP_C; no CRH and no PTPL_C. TMV, and the six types in the mask.
-    fileprivate static let reservationCapabilities = ByteBuffer(bytes: [
-        0x00, 0x08, 0x0C, 0x80, 0xEA, 0x01, 0x00, 0x00,
-    ])
+    /// SIP_C, ATP_C and, where there is a memory, PTPL_C; no CRH. TMV and PTPL_A, and the six types in the mask.
+    fileprivate func reservationCapabilities() -> ByteBuffer {
+        let outlivesPower: UInt8 = self.memoryState == nil ? 0x00 : 0x01
+        let isActivated: UInt8 = self.persistent.isActivated ? 0x01 : 0x00
+        return ByteBuffer(bytes: [0x00, 0x08, 0x0C | outlivesPower, 0x80 | isActivated, 0xEA, 0x01, 0x00, 0x00])
+    }
 
     /// PRGENERATION and ADDITIONAL LENGTH, then what `write` adds.
     private func withReservationHeader(_ write: (inout ByteBuffer) -> Void) -> ByteBuffer {

@@ -51,8 +51,10 @@ struct ReserveOutParameters {
     var key: UInt64
     var actionKey: UInt64
     var allTargetPorts = false
+    /// APTPL: what is registered and reserved is to outlive power cuts.
+    var outlivesPower = false
     /// Initiator ports to register besides the sender's.
-    var initiatorPorts: [String]?
+    var initiators: [TransportID]?
 
     static func parse(_ command: PersistentReserveOut, _ list: ByteBuffer) -> Result<ReserveOutParameters, Refusal> {
         var list = list
@@ -63,9 +65,7 @@ struct ReserveOutParameters {
         var parameters = ReserveOutParameters(key: key, actionKey: actionKey)
         let isRegister = command.action == .register
         let isRegistration = isRegister || command.action == .registerAndIgnoreExistingKey
-        if isRegistration, flags & 0x01 != 0 {  // APTPL
-            return .failure(Refusal(.invalidFieldInParameterList(20, bit: 0)))
-        }
+        parameters.outlivesPower = isRegistration && flags & 0x01 != 0
         parameters.allTargetPorts = isRegistration && flags & 0x04 != 0
         guard flags & 0x08 != 0 else {  // SPEC_I_PT
             guard list.readableBytes == 0 else { return .failure(Refusal(.parameterListLengthError)) }
@@ -75,14 +75,14 @@ struct ReserveOutParameters {
         guard let length = list.readInteger(as: UInt32.self), Int(length) <= list.readableBytes,
             var transportIDs = list.readSlice(length: Int(length))
         else { return .failure(Refusal(.parameterListLengthError)) }
-        var ports: [String] = []
+        var initiators: [TransportID] = []
         while transportIDs.readableBytes > 0 {
-            guard let port = TransportID.read(from: &transportIDs) else {
+            guard let initiator = TransportID(reading: &transportIDs) else {
                 return .failure(Refusal(.invalidFieldInParameterList(28)))
             }
-            ports.append(port)
+            initiators.append(initiator)
         }
-        parameters.initiatorPorts = ports
+        parameters.initiators = initiators
         return .success(parameters)
     }
 
@@ -114,8 +114,16 @@ extension LogicalUnit {
             .persistentReserveOut(PersistentReserveOut(action: action, type: type, parameterListLength: length)))
     }
 
-    /// The parameter list has come.
+    /// The parameter list has come. GOOD leaves when what must outlive a power cut is on stable storage.
     mutating func persistentReserveOut(
+        _ command: PersistentReserveOut, _ list: ByteBuffer, _ nexus: Nexus
+    ) -> TaskStep {
+        let step = self.changeReservations(command, list, nexus)
+        guard case .finish(let result) = step, result.status == .good else { return step }
+        return self.remembering(result)
+    }
+
+    private mutating func changeReservations(
         _ command: PersistentReserveOut, _ list: ByteBuffer, _ nexus: Nexus
     ) -> TaskStep {
         if command.action == .registerAndMove { return self.registerAndMove(command, list, nexus) }

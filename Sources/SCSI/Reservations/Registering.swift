@@ -8,6 +8,9 @@ extension LogicalUnit {
     mutating func register(
         _ parameters: ReserveOutParameters, _ nexus: Nexus, ignoringKey: Bool
     ) -> TaskStep {
+        guard !parameters.outlivesPower || self.memoryState != nil else {
+            return self.check(.invalidFieldInParameterList(20, bit: 0))
+        }
         guard let index = self.persistent.index(of: nexus) else {
             guard ignoringKey || parameters.key == 0 else { return .finish(.reservationConflict) }
             guard parameters.actionKey != 0 else { return .finish(.good) }
@@ -17,7 +20,7 @@ extension LogicalUnit {
             return .finish(.reservationConflict)
         }
         // TransportIDs go with a first registration only.
-        guard parameters.initiatorPorts == nil else {
+        guard parameters.initiators == nil else {
             return self.check(.invalidFieldInParameterList(20, bit: 3))
         }
         if parameters.actionKey == 0 {
@@ -25,33 +28,52 @@ extension LogicalUnit {
         } else {
             self.persistent.registrations[index].key = parameters.actionKey
         }
+        self.persistent.isActivated = parameters.outlivesPower
         self.persistent.countChange()
         return .finish(.good)
     }
 
-    /// Registers the sender, and the initiator ports that it named, or nobody.
+    /// Registers the sender, and the initiator ports that it named, or nobody. Of those that it named, the ones that
+    /// are registered already keep their keys.
     private mutating func registerAnew(_ parameters: ReserveOutParameters, _ nexus: Nexus) -> TaskStep {
-        var ports = [nexus.ports]
-        for initiatorPort in parameters.initiatorPorts ?? [] {
-            ports.append(.init(initiatorPort: initiatorPort, targetPort: nexus.ports.targetPort))
+        var initiatorPorts = [nexus.ports.initiatorPort]
+        for initiator in parameters.initiators ?? [] {
+            let named = self.initiatorPorts(of: initiator)
+            guard !named.isEmpty else { return self.check(.invalidFieldInParameterList(28)) }
+            initiatorPorts += named
         }
-        if parameters.allTargetPorts {
-            for index in ports.indices { ports[index].targetPort = nil }
-        }
-        var registrations = self.persistent.registrations
-        for port in ports {
-            if let known = registrations.firstIndex(where: { $0.port == port }) {
-                registrations[known].key = parameters.actionKey
+        var changed = self.persistent
+        for initiatorPort in initiatorPorts {
+            let isSender = initiatorPort == nexus.ports.initiatorPort
+            if parameters.allTargetPorts {
+                let isKnown = changed.registrations.contains { $0.port.initiatorPort == initiatorPort }
+                guard isSender || !isKnown else { continue }
+                changed.registerThroughAllPorts(initiatorPort, key: parameters.actionKey)
             } else {
-                registrations.append(.init(port: port, key: parameters.actionKey))
+                let port = PersistentReservations.NexusPorts(
+                    initiatorPort: initiatorPort, targetPort: nexus.ports.targetPort)
+                guard !changed.registrations.contains(where: { $0.port.covers(port) }) else { continue }
+                changed.registrations.append(.init(port: port, key: parameters.actionKey))
             }
         }
-        guard registrations.count <= Limits.registrations else {
+        guard changed.registrations.count <= Limits.registrations else {
             return self.check(Sense(.illegalRequest, .insufficientRegistrationResources))
         }
-        self.persistent.registrations = registrations
+        self.persistent = changed
+        self.persistent.isActivated = parameters.outlivesPower
         self.persistent.countChange()
         return .finish(.good)
+    }
+
+    /// The ports that a TransportID means: the one that it names, or all those logged in of the initiator that it
+    /// names.
+    private func initiatorPorts(of initiator: TransportID) -> [String] {
+        switch initiator {
+        case .port(let port):
+            [port]
+        case .device(let name):
+            Set(self.nexuses.values.lazy.map(\.ports.initiatorPort).filter { $0.hasPrefix(name + ",i,0x") }).sorted()
+        }
     }
 
     /// Removes a registration. Its reservation goes with it, unless other registrants hold that as well.
@@ -82,13 +104,20 @@ extension LogicalUnit {
             let (flags, targetPort, length) = list.readMultipleIntegers(as: (UInt8, UInt16, UInt32).self),
             Int(length) <= list.readableBytes
         else { return self.check(.parameterListLengthError) }
-        guard let index = self.persistent.index(of: nexus), self.persistent.registrations[index].key == key,
-            let reservation = self.persistent.reservation, !reservation.type.isAllRegistrants,
-            reservation.holder == self.persistent.registrations[index].port
-        else { return .finish(.reservationConflict) }
+        guard let index = self.persistent.index(of: nexus), self.persistent.registrations[index].key == key else {
+            return .finish(.reservationConflict)
+        }
+        // There is nothing to move.
+        guard let reservation = self.persistent.reservation else { return self.check(.invalidFieldInCDB(1, bit: 4)) }
+        guard !reservation.type.isAllRegistrants, reservation.holder == self.persistent.registrations[index].port else {
+            return .finish(.reservationConflict)
+        }
         guard actionKey != 0 else { return self.check(.invalidFieldInParameterList(8)) }
-        guard flags & 0x01 == 0 else { return self.check(.invalidFieldInParameterList(17, bit: 0)) }  // APTPL
-        guard let initiatorPort = TransportID.read(from: &list) else {
+        let outlivesPower = flags & 0x01 != 0  // APTPL
+        guard !outlivesPower || self.memoryState != nil else {
+            return self.check(.invalidFieldInParameterList(17, bit: 0))
+        }
+        guard case .port(let initiatorPort) = TransportID(reading: &list) else {
             return self.check(.invalidFieldInParameterList(24))
         }
         let heir = PersistentReservations.NexusPorts(
@@ -107,6 +136,7 @@ extension LogicalUnit {
         if flags & 0x02 != 0 {  // UNREG
             self.persistent.registrations.remove(at: index)
         }
+        self.persistent.isActivated = outlivesPower
         self.persistent.countChange()
         return .finish(.good)
     }
