@@ -32,6 +32,8 @@ package struct ExportService: Service {
         package var isRemovable = false
         package var portals: [Portal] = []
         package var target: String?
+        /// Where units keep what must outlive a power cut; nil for beside their images, and nowhere for those without.
+        package var stateFolder: String?
 
         package init(sources: [Source]) {
             self.sources = sources
@@ -113,9 +115,36 @@ package struct ExportService: Service {
             identity = product
             store = try RAMStore(size: size, blockSize: self.options.blockSize, thin: self.options.isThin)
         }
-        return ServedUnit(
-            identity: LogicalUnitIdentity(product: product, serial: Self.serial(of: identity)), store: store,
-            settings: LogicalUnitSettings(removable: self.options.isRemovable))
+        do {
+            let serial = Self.serial(of: identity)
+            return ServedUnit(
+                identity: LogicalUnitIdentity(product: product, serial: serial), store: store,
+                settings: LogicalUnitSettings(removable: self.options.isRemovable),
+                keeper: try self.keeper(of: source, identity, serial: serial))
+        } catch {
+            try? store.close()
+            throw error
+        }
+    }
+
+    /// `--state FOLDER`, or else `disk.img.state` beside `disk.img`.
+    private func keeper(of source: Source, _ identity: String, serial: String) throws -> UnitKeeper? {
+        let file: StateFile
+        if let folder = self.options.stateFolder {
+            file = StateFile(name: identity, in: folder)
+        } else if case .file(let path) = source, !BlockDeviceStore.isDevice(path) {
+            file = StateFile(path: path + ".state")
+        } else {
+            return nil
+        }
+        let content = try file.read(limit: Limits.memoryBytes)
+        do {
+            return try UnitKeeper(serial: serial, content: content, write: file.write)
+        } catch {
+            throw BlockError(
+                .unavailable, "\(file.path), which holds the persistent reservations of \(identity), is damaged",
+                reason: "\(error); remove it to serve the image without them")
+        }
     }
 
     private func listen(_ server: ISCSIServer, _ units: [ServedUnit], _ name: String) async throws {

@@ -49,6 +49,12 @@ extension ConnectionHandler {
             task.wantedDataOut = wantedDataOut
             self.pending[command.initiatorTaskTag] = task
             self.submit(request, task)
+        case .remember(let change, let continuation):
+            self.connection.open(command)
+            let task = PendingTask(command, unit, .perform(continuation))
+            task.wantedDataOut = wantedDataOut
+            self.pending[command.initiatorTaskTag] = task
+            self.keep(change, task)
         }
     }
 
@@ -58,6 +64,9 @@ extension ConnectionHandler {
         case .perform(let request, let continuation):
             task.work = .perform(continuation)
             self.submit(request, task)
+        case .remember(let change, let continuation):
+            task.work = .perform(continuation)
+            self.keep(change, task)
         case .read(let range):
             self.noteFirstRead()
             self.continueAsRead(task, range)

@@ -12,15 +12,26 @@ package final class ServedUnit: Sendable {
     let blockSize: Int
     /// The unit's state. The lock is held for a decision, never while data moves.
     private let state: Mutex<LogicalUnit>
+    private let memory: MemoryQueue?
 
+    /// - Parameter keeper: where the unit's memory is kept; without one it remembers nothing.
     package init(
         identity: LogicalUnitIdentity, store: any BlockStore,
-        settings: LogicalUnitSettings = LogicalUnitSettings()
+        settings: LogicalUnitSettings = LogicalUnitSettings(), keeper: UnitKeeper? = nil
     ) {
         self.identity = identity
         self.store = store
         self.blockSize = store.info.geometry.blockSize
-        self.state = Mutex(LogicalUnit(identity: identity, info: store.info, settings: settings))
+        self.state = Mutex(
+            LogicalUnit(identity: identity, info: store.info, settings: settings, memory: keeper?.memory))
+        self.memory = keeper.map(MemoryQueue.init)
+    }
+
+    /// Brings a change of the unit's memory to stable storage and settles it with the unit; `completion` comes on any
+    /// thread.
+    func keep(_ change: MemoryChange, completion: @escaping MemoryQueue.Completion) {
+        guard let memory else { preconditionFailure("a unit without a memory has nothing to keep") }
+        memory.add(change, of: self, completion: completion)
     }
 
     /// Lets `body` ask or change the unit; one at a time.

@@ -52,6 +52,11 @@ struct ExportCommand: AsyncParsableCommand {
     @Flag(help: "Offer the LUNs as removable media.")
     var removable = false
 
+    @Option(
+        help: "The folder for what outlives a power cut: persistent reservations. (default: beside each image)",
+        completion: .directory)
+    var state: String?
+
     func validate() throws {
         guard !self.paths.isEmpty || !self.ram.isEmpty else {
             throw ValidationError("nothing to serve: name an image, or give --ram SIZE")
@@ -74,6 +79,7 @@ struct ExportCommand: AsyncParsableCommand {
         options.isRemovable = self.removable
         options.portals = self.portal.isEmpty ? [Portal(host: "127.0.0.1")] : self.portal
         options.target = self.target
+        options.stateFolder = self.state
 
         var logger = Logger(label: "apus.export")
         logger.logLevel = .warning

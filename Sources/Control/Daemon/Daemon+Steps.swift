@@ -2,6 +2,7 @@
 // SPDX-FileCopyrightText: the Apus authors
 
 import Block
+import BlockStores
 import BootServer
 import ISCSIServer
 import Logging
@@ -47,9 +48,11 @@ extension Daemon {
         case .closeBackstore(let name):
             await self.close(name)
         case .openBackstore(let name, let backstore):
+            let keeper = try await self.keeper(of: name, serial: backstore.serial)
             let store = try await self.seams.stores.open(backstore)
             self.units[name] = ServedUnit(
-                identity: LogicalUnitIdentity(product: backstore.product, serial: backstore.serial), store: store)
+                identity: LogicalUnitIdentity(product: backstore.product, serial: backstore.serial), store: store,
+                keeper: keeper)
         case .setTarget(let target):
             await self.seams.targets.setTarget(
                 TargetDefinition(
@@ -68,6 +71,26 @@ extension Daemon {
             guard var boot = self.running.boot else { return }
             boot.machines = machines
             self.machines.set(boot)
+        }
+    }
+
+    /// Where the backstore's unit keeps what must outlive a power cut: `<state>/units/<name>.state`.
+    private func keeper(of name: String, serial: String) async throws -> UnitKeeper {
+        let folder = self.options.stateFolder + "/units"
+        return try await Self.blocking {
+            let file = StateFile(name: name.trimmingPrefix("/backstores/").description, in: folder)
+            let content = try file.read(limit: SCSI.Limits.memoryBytes)
+            do {
+                return try UnitKeeper(serial: serial, content: content) { text in
+                    try SystemFiles.makeFolder(folder, mode: 0o750)
+                    try file.write(text)
+                }
+            } catch {
+                throw FileProblem(
+                    .badContent,
+                    "\(file.path), which holds the persistent reservations of \(name), is damaged (\(error)); "
+                        + "remove it to serve the disk without them")
+            }
         }
     }
 

@@ -21,9 +21,10 @@ final class ServerUnderTest: Sendable {
     static func run(
         _ stores: [any BlockStore], times: ServerTimes = .patient,
         portal: Portal = Portal(host: "127.0.0.1", port: 0),
-        access: TargetDefinition.Access = .anyone, _ body: (ServerUnderTest) async throws -> Void
+        access: TargetDefinition.Access = .anyone, keeper: UnitKeeper? = nil,
+        _ body: (ServerUnderTest) async throws -> Void
     ) async throws {
-        let test = try await ServerUnderTest(stores, times: times, portal: portal, access: access)
+        let test = try await ServerUnderTest(stores, times: times, portal: portal, access: access, keeper: keeper)
         var failure: (any Error)?
         do { try await body(test) } catch { failure = error }
         // A test that failed may have left requests in its store.
@@ -35,7 +36,8 @@ final class ServerUnderTest: Sendable {
     }
 
     private init(
-        _ stores: [any BlockStore], times: ServerTimes, portal: Portal, access: TargetDefinition.Access
+        _ stores: [any BlockStore], times: ServerTimes, portal: Portal, access: TargetDefinition.Access,
+        keeper: UnitKeeper?
     ) async throws {
         let log = EventLog()
         self.log = log
@@ -48,7 +50,7 @@ final class ServerUnderTest: Sendable {
             ServedUnit(
                 identity: LogicalUnitIdentity(
                     product: "disk\(index)", serial: "00000000-0000-4000-8000-00000000000\(index)"),
-                store: store)
+                store: store, keeper: keeper)
         }
         self.portal = try await self.server.listen(portal)
         await self.server.setTarget(self.target(access: access))

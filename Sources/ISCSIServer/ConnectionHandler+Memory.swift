@@ -1,0 +1,44 @@
+// SPDX-License-Identifier: Apache-2.0
+// SPDX-FileCopyrightText: the Apus authors
+
+import ISCSI
+import Logging
+import NIOCore
+import SCSI
+
+/// What a unit must remember before it answers.
+extension ConnectionHandler {
+    /// Has a change kept; the task goes on when that is settled. Counts like a store's request: a task that is aborted
+    /// meanwhile is not over before.
+    func keep(_ change: MemoryChange, _ task: PendingTask) {
+        guard self.phase != .ended, let context = self.context else { return }
+        task.requestsInFlight += 1
+        self.requestsInFlight += 1
+        let bound = NIOLoopBound((self, task), eventLoop: context.eventLoop)
+        let loop = context.eventLoop
+        task.unit.keep(change) { failure in
+            loop.execute {
+                let (handler, task) = bound.value
+                handler.kept(failure, task)
+            }
+        }
+    }
+
+    private func kept(_ failure: String?, _ task: PendingTask) {
+        task.requestsInFlight -= 1
+        self.requestsInFlight -= 1
+        defer {
+            if self.phase == .ended { self.reportIdle() } else { self.schedulePass() }
+        }
+        if let failure {
+            self.server.logger.error(
+                "what a unit must remember was not kept, so its command fails",
+                metadata: ["unit": "\(task.unit.identity.product)", "error": "\(failure)"])
+        }
+        guard !task.isAborted else { return self.forgetIfIdle(task) }
+        guard case .perform(let continuation) = task.work else { return }
+        let nexus = self.session.nexus
+        let step = task.unit.withUnit { $0.resume(continuation, with: .remembered(failure == nil), nexus: nexus) }
+        self.takeNext(step, task)
+    }
+}
