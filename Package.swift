@@ -63,7 +63,7 @@ let package = Package(
         room("Model", []),
 
         // Edge rooms: sockets, files, processes.
-        room("BlockStores", ["Block", "CLinux", nioCore, nioPosix, system]),
+        room("BlockStores", ["Wire", "Block", "CLinux", nioCore, nioPosix, system]),
         room(
             "ISCSIServer",
             ["Wire", "Block", "SCSI", "ISCSI", nioCore, nioPosix, logging]),
@@ -110,7 +110,7 @@ let package = Package(
         tests("Wire", ["Wire", "ISCSITesting", nioCore]),
         tests("SCSI", ["SCSI", "Block", "Wire", nioCore]),
         tests("ISCSI", ["ISCSI", "ISCSITesting", "Wire", nioCore]),
-        tests("BlockStores", ["BlockStores", "Block", nioCore, nioPosix]),
+        tests("BlockStores", ["BlockStores", "Block", "Wire", nioCore, nioPosix]),
         tests(
             "ISCSIServer",
             ["ISCSIServer", "ISCSITesting", "BlockStores", "Block", "SCSI", "ISCSI", nioCore, nioPosix, logging]),

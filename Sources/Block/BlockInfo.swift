@@ -57,13 +57,17 @@ public struct BlockInfo: Sendable {
     public var capabilities: BlockCapabilities
     /// The most blocks that one `unmap` range may have; 0 where the store cannot unmap.
     public var maxUnmapBlocks: UInt32
+    /// The most blocks that one `writeAtomic` may have; 0 where the store cannot promise any.
+    public var maxAtomicBlocks: UInt32
 
     public init(
-        geometry: BlockGeometry, capabilities: BlockCapabilities, maxUnmapBlocks: UInt32 = 0
+        geometry: BlockGeometry, capabilities: BlockCapabilities, maxUnmapBlocks: UInt32 = 0,
+        maxAtomicBlocks: UInt32 = 0
     ) {
         self.geometry = geometry
         self.capabilities = capabilities
         self.maxUnmapBlocks = maxUnmapBlocks
+        self.maxAtomicBlocks = maxAtomicBlocks
     }
 }
 
@@ -85,4 +89,6 @@ public struct BlockCapabilities: OptionSet, Hashable, Sendable {
     public static let unmapZeroes = BlockCapabilities(rawValue: 1 << 3)
     /// The medium turns.
     public static let rotational = BlockCapabilities(rawValue: 1 << 4)
+    /// `usage` tells how much space is taken.
+    public static let tellsUsage = BlockCapabilities(rawValue: 1 << 5)
 }

@@ -54,6 +54,9 @@ public enum BlockRequest: Sendable {
     case unmap([BlockRange])
     /// Makes the range read as zeroes; may give its space back when `mayUnmap`.
     case writeZeroes(BlockRange, mayUnmap: Bool, durable: Bool)
+    /// Writes the data, whose length is the range's, so that every read finds all of it or nothing, and so does whoever
+    /// opens the store after a power cut; a failure leaves what was there. At most `info.maxAtomicBlocks`.
+    case writeAtomic(BlockRange, ByteBuffer, durable: Bool)
     /// Writes the one block that `pattern` holds to every block of the range.
     case writeSame(BlockRange, pattern: ByteBuffer, durable: Bool)
     /// Compares the medium with the data; the reply is `.done` or `.miscompare`.
@@ -62,6 +65,8 @@ public enum BlockRequest: Sendable {
     case compareAndWrite(BlockRange, expected: ByteBuffer, replacement: ByteBuffer, durable: Bool)
     /// Asks whether the range's first blocks take space, and how many are alike; the reply is `.extent`.
     case extent(BlockRange)
+    /// Asks how much space the store takes where `info.capabilities` say that it can tell; the reply is `.usage`.
+    case usage
 }
 
 /// What a store answers.
@@ -72,4 +77,6 @@ public enum BlockReply: Sendable {
     case miscompare(byteOffset: Int)
     /// The first `count` blocks of the range, at least one, all take space or all do not. More may be alike.
     case extent(count: UInt32, isMapped: Bool)
+    /// Bytes that the store takes where it lies, and bytes that it could still get there.
+    case usage(takenBytes: UInt64, freeBytes: UInt64)
 }

@@ -20,6 +20,9 @@ package enum Limits {
     /// How much one range of an unmap may cover: punching holes takes time in proportion to the extents.
     static let unmapBytes: UInt64 = 512 << 20
 
+    /// The longest write that is done whole or not at all: its data is held in memory and, on files, written twice.
+    static let atomicBytes = 1 << 20
+
     /// The kernel's page: a write that covers whole pages never has to read one first.
     static let pageBytes = 4096
 }

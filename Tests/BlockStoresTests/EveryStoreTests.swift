@@ -143,6 +143,31 @@ struct EveryStoreTests {
     }
 
     @Test(arguments: [Kind.file512, .ram512])
+    func `readers find all of an atomic write or nothing`(_ kind: Kind) async throws {
+        let folder = try TemporaryFolder()
+        let store = try kind.open(folder, blocks: 2048)
+        defer { try? store.close() }
+        let range = BlockRange(lba: 1, count: min(2047, store.info.maxAtomicBlocks))
+        try await withThrowingTaskGroup(of: Void.self) { group in
+            group.addTask {
+                for value in UInt8(1)...20 {
+                    let data = ByteBuffer(repeating: value, count: store.info.geometry.byteCount(range))
+                    _ = try await store.performed(.writeAtomic(range, data, durable: false))
+                }
+            }
+            group.addTask {
+                for _ in 0..<100 {
+                    let seen = try await store.read(range)
+                    #expect(seen.allSatisfy { $0 == seen[0] })
+                }
+            }
+            try await group.waitForAll()
+        }
+        #expect(try await store.read(range).allSatisfy { $0 == 20 })
+        #expect(try await store.read(BlockRange(lba: 0, count: 1)).allSatisfy { $0 == 0 })
+    }
+
+    @Test(arguments: [Kind.file512, .ram512])
     func `compare and write lets exactly one of many rivals win each round`(_ kind: Kind) async throws {
         let folder = try TemporaryFolder()
         let store = try kind.open(folder, blocks: 8)

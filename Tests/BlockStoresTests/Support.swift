@@ -27,7 +27,7 @@ final class TemporaryFolder {
     }
 
     deinit {
-        for name in ["disk", "other"] {
+        for name in ["disk", "other", "disk.atomic"] {
             unsafe unlink(self.file(name))
         }
         unsafe rmdir(self.path)

@@ -14,7 +14,7 @@ import Testing
         "BootProtocols": ["Wire"],
         "BootStory": [],
         "Model": [],
-        "BlockStores": ["Block", "CLinux"],
+        "BlockStores": ["Wire", "Block", "CLinux"],
         "ISCSIServer": ["Wire", "Block", "SCSI", "ISCSI"],
         "BootServer": ["Wire", "BootProtocols", "CLinux"],
         "ControlAPI": ["BootStory", "Model"],

@@ -44,6 +44,11 @@ final class FlushGroup: Sendable {
         if mustStart { self.startSync() }
     }
 
+    /// Makes everything written durable on the caller's thread.
+    func syncNow() throws(BlockError) {
+        _ = try self.syncOnce(isCancelled: false).get()
+    }
+
     private func startSync() {
         self.pool.submit { poolState in
             let group = self.state.withLock { state in

@@ -22,6 +22,7 @@ enum FileOpening {
         let medium = OpenMedium(descriptor: descriptor, path: path, kind: .file)
         do {
             try self.lock(medium, exclusively: !options.readOnly)
+            try AtomicJournal.finish(medium, readOnly: options.readOnly)
             let (size, origin) = try self.size(medium, options, created: created)
             let info = try self.info(medium, options, size: size)
             return Opened(medium: medium, info: info, origin: origin)
@@ -126,12 +127,15 @@ enum FileOpening {
         // A hole punched beyond the end changes nothing, and says whether the file system can punch one.
         let probe = clinux_punch_hole(medium.descriptor.rawValue, off_t(size), 4096)
         if options.thin, !options.readOnly, probe == 0 { capabilities.formUnion([.unmap, .unmapZeroes]) }
+        capabilities.insert(.tellsUsage)
+        let isAtomic = !options.readOnly && AtomicJournal.isPossible(medium.path)
         // The page cache works in 4 KiB pages, as do the file systems beneath: smaller writes cost a read.
         let exponent: UInt8 = options.blockSize == 512 ? 3 : 0
         return BlockInfo(
             geometry: BlockGeometry(
                 blockSize: options.blockSize, physicalBlockExponent: exponent, blockCount: blockCount),
             capabilities: capabilities,
-            maxUnmapBlocks: UInt32(clamping: Limits.unmapBytes / UInt64(options.blockSize)))
+            maxUnmapBlocks: UInt32(clamping: Limits.unmapBytes / UInt64(options.blockSize)),
+            maxAtomicBlocks: isAtomic ? UInt32(Limits.atomicBytes / options.blockSize) : 0)
     }
 }

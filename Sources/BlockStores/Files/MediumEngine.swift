@@ -4,6 +4,7 @@
 internal import Block
 internal import NIOCore
 internal import NIOPosix
+internal import Synchronization
 
 /// The work of a store on an open file or block device: the data path inline, everything else on a thread pool.
 final class MediumEngine: Sendable {
@@ -14,6 +15,8 @@ final class MediumEngine: Sendable {
     private let flushes: FlushGroup
     private let inlineWrites = InlineWrites()
     private let hasWriteCache: Bool
+    /// Made for the first atomic write, which is alone in the gate, as the last one to close is.
+    private let journal = Mutex<AtomicJournal?>(nil)
 
     init(medium: OpenMedium, info: BlockInfo, pool: NIOThreadPool) {
         self.medium = medium
@@ -51,7 +54,10 @@ final class MediumEngine: Sendable {
     ) {
         if case .flush = request { return self.flushes.flush(completion) }
         let mode: AccessGate.Mode =
-            if case .compareAndWrite = request { .exclusive } else { .shared }
+            switch request {
+            case .compareAndWrite, .writeAtomic: .exclusive
+            default: .shared
+            }
         self.gate.enter(mode) {
             self.pool.submit { state in
                 let result: Result<BlockReply, BlockError> =
@@ -72,6 +78,9 @@ final class MediumEngine: Sendable {
         if failure == nil, !self.info.capabilities.contains(.readOnly) {
             do { try self.medium.sync() } catch { failure = error }
         }
+        if failure == nil {
+            do { try self.journal.withLock { $0 }?.remove() } catch { failure = error }
+        }
         try self.medium.close()
         if let failure { throw failure }
     }
@@ -83,7 +92,8 @@ final class MediumEngine: Sendable {
             .compareAndWrite(_, _, _, let durable):
             durable || !self.hasWriteCache
         case .unmap: !self.hasWriteCache
-        case .read, .flush, .compare, .extent: false
+        // An atomic write is durable when it is done.
+        case .read, .flush, .compare, .extent, .usage, .writeAtomic: false
         }
     }
 
@@ -106,6 +116,12 @@ final class MediumEngine: Sendable {
             precondition(data.readableBytes == geometry.byteCount(range))
             try self.refuseIfReadOnly()
             try self.medium.write(data.readableBytesSpan, at: geometry.byteOffset(range.lba))
+        case .writeAtomic(let range, let data, _):
+            precondition(data.readableBytes == geometry.byteCount(range))
+            try self.refuseIfReadOnly()
+            try self.writeAtomic(data, at: geometry.byteOffset(range.lba))
+        case .usage:
+            return try self.medium.usage()
         case .flush:
             try self.medium.sync()
         case .unmap(let ranges):
@@ -148,6 +164,17 @@ final class MediumEngine: Sendable {
                 ? .extent(count: UInt32(blocks), isMapped: extent.isMapped) : .extent(count: 1, isMapped: true)
         }
         return .done
+    }
+
+    private func writeAtomic(_ data: ByteBuffer, at offset: UInt64) throws(BlockError) {
+        let journal: AtomicJournal
+        if let made = self.journal.withLock({ $0 }) {
+            journal = made
+        } else {
+            journal = try AtomicJournal(of: self.medium)
+            self.journal.withLock { $0 = journal }
+        }
+        try journal.write(data, at: offset) { () throws(BlockError) in try self.flushes.syncNow() }
     }
 
     private func refuseIfReadOnly() throws(BlockError) {

@@ -152,6 +152,18 @@ struct OpenMedium: Sendable {
         }
     }
 
+    /// What the file takes of its file system, and what is left there.
+    func usage() throws(BlockError) -> BlockReply {
+        var status = stat()
+        var system = statvfs()
+        // C structures that the calls fill in.
+        guard unsafe fstat(self.descriptor.rawValue, &status) == 0,
+            unsafe fstatvfs(self.descriptor.rawValue, &system) == 0
+        else { throw self.error(.read, "look at", Errno(rawValue: errno)) }
+        return .usage(
+            takenBytes: UInt64(status.st_blocks) * 512, freeBytes: UInt64(system.f_bavail) * UInt64(system.f_frsize))
+    }
+
     /// Writes `pattern` over and over, as often as `count` bytes hold it.
     func fill(at offset: UInt64, _ count: UInt64, with pattern: ByteBuffer) throws(BlockError) {
         // At least once: the pattern may be longer than what is to be filled.

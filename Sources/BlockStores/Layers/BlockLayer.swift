@@ -45,8 +45,8 @@ package enum BlockOperation: Sendable, Hashable, CaseIterable {
 
     package init(_ request: BlockRequest) {
         switch request {
-        case .read, .extent: self = .read
-        case .write, .writeZeroes, .writeSame, .compareAndWrite: self = .write
+        case .read, .extent, .usage: self = .read
+        case .write, .writeAtomic, .writeZeroes, .writeSame, .compareAndWrite: self = .write
         case .flush: self = .flush
         case .unmap: self = .unmap
         case .compare: self = .compare
@@ -61,10 +61,11 @@ extension BlockRequest {
     var ranges: [BlockRange] {
         switch self {
         case .read(let range), .write(let range, _, _), .writeZeroes(let range, _, _), .writeSame(let range, _, _),
-            .compare(let range, _), .compareAndWrite(let range, _, _, _), .extent(let range):
+            .writeAtomic(let range, _, _), .compare(let range, _), .compareAndWrite(let range, _, _, _),
+            .extent(let range):
             [range]
         case .unmap(let ranges): ranges
-        case .flush: []
+        case .flush, .usage: []
         }
     }
 }

@@ -64,9 +64,9 @@ package final class RateLayer: BlockLayer {
         let bytes: UInt64
         switch request {
         case .read(let range), .write(let range, _, _), .writeSame(let range, _, _), .compare(let range, _),
-            .compareAndWrite(let range, _, _, _):
+            .writeAtomic(let range, _, _), .compareAndWrite(let range, _, _, _):
             bytes = UInt64(self.info.geometry.byteCount(range))
-        case .flush, .unmap, .writeZeroes, .extent:
+        case .flush, .unmap, .writeZeroes, .extent, .usage:
             // These move no data; they cost a request.
             bytes = 0
         }

@@ -13,6 +13,7 @@ package final class ReadOnlyLayer: BlockLayer {
         var info = below.info
         info.capabilities.insert(.readOnly)
         info.capabilities.subtract([.writeCache, .unmap, .unmapZeroes])
+        info.maxAtomicBlocks = 0
         self.info = info
     }
 

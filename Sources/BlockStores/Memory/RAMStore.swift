@@ -28,7 +28,8 @@ package final class RAMStore: BlockStore {
         self.info = BlockInfo(
             geometry: BlockGeometry(blockSize: blockSize, blockCount: blockCount),
             capabilities: thin && !discards ? [.unmap, .unmapZeroes] : [],
-            maxUnmapBlocks: UInt32(clamping: Limits.unmapBytes / UInt64(blockSize)))
+            maxUnmapBlocks: UInt32(clamping: Limits.unmapBytes / UInt64(blockSize)),
+            maxAtomicBlocks: UInt32(Limits.atomicBytes / blockSize))
     }
 
     package func readNow(_ range: BlockRange, into destination: inout OutputRawSpan) throws(BlockError) -> Bool {
@@ -60,7 +61,10 @@ package final class RAMStore: BlockStore {
         _ request: BlockRequest, completion: @escaping @Sendable (Result<BlockReply, BlockError>) -> Void
     ) {
         let mode: AccessGate.Mode =
-            if case .compareAndWrite = request { .exclusive } else { .shared }
+            switch request {
+            case .compareAndWrite, .writeAtomic: .exclusive
+            default: .shared
+            }
         self.gate.enter(mode) {
             let reply = self.discards ? self.pretend(request) : self.performNow(request)
             self.gate.leave(mode)
@@ -85,7 +89,8 @@ package final class RAMStore: BlockStore {
                 self.memory.read(count, at: self.offset(range), into: &destination)
             }
             return .data(data)
-        case .write(let range, let data, _):
+        // Memory that a power cut takes, it takes as a whole.
+        case .write(let range, let data, _), .writeAtomic(let range, let data, _):
             precondition(data.readableBytes == geometry.byteCount(range))
             self.memory.write(data.readableBytesSpan, at: self.offset(range))
         case .flush:
@@ -112,6 +117,8 @@ package final class RAMStore: BlockStore {
             self.memory.write(replacement.readableBytesSpan, at: self.offset(range))
         case .extent(let range):
             return self.extent(range)
+        case .usage:
+            preconditionFailure("a ramdisk's info does not say that it tells its usage")
         }
         return .done
     }
