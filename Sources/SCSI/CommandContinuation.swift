@@ -34,6 +34,7 @@ package enum CommandContinuation: Sendable {
 
     case lbaStatus(lba: UInt64, allocationLength: Int)
 
+    case writeAtomic(BlockRange, durable: Bool)
     case modeSelect(ModeSelect)
     case persistentReserveOut(PersistentReserveOut)
     /// What the unit remembers is being kept; then the command is over.
@@ -73,6 +74,7 @@ extension LogicalUnit {
         case .unmap(let length): self.unmap(parameterListLength: length, data)
         case .writeSame(let range, let mayUnmap, let durable):
             self.writeSame(range, mayUnmap: mayUnmap, durable: durable, data)
+        case .writeAtomic(let range, let durable): self.writeAtomic(range, durable: durable, data)
         case .modeSelect(let command): self.modeSelect(command, data, nexus: nexus.id)
         case .persistentReserveOut(let command): self.persistentReserveOut(command, data, copy nexus)
         default: preconditionFailure("\(continuation) waits for the store, not for Data-Out")

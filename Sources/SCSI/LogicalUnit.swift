@@ -77,7 +77,7 @@ package struct LogicalUnit: Sendable {
         if access.traits.contains(.writesMedium), let sense = self.writeProtection {
             return self.check(sense)
         }
-        if access.traits.contains(.needsUnmap), !self.info.capabilities.contains(.unmap) {
+        if !access.traits.isDisjoint(with: .optional), !self.offers(access.traits) {
             return self.check(Sense(.illegalRequest, .invalidOperationCode))
         }
         return CommandTable.standard.commands[index].handler(&self, cdb, nexus)
@@ -119,6 +119,12 @@ package struct LogicalUnit: Sendable {
     /// Sense data for Data-Out that was lost on its way (RFC 7143 §11.4.7.2: protocol service CRC error).
     package func lostDataOut() -> CommandResult {
         .check(Sense(.abortedCommand, .protocolServiceCRCError), self.senseFormat)
+    }
+
+    /// Whether the store can do what optional commands need.
+    func offers(_ traits: CommandDescriptor.Traits) -> Bool {
+        (!traits.contains(.needsUnmap) || self.info.capabilities.contains(.unmap))
+            && (!traits.contains(.needsAtomicWrite) || self.maximumAtomicBlocks > 0)
     }
 
     /// What D_SENSE chooses.

@@ -29,13 +29,13 @@ struct ArrayMedium {
         switch request {
         case .read(let range), .writeZeroes(let range, _, _), .writeSame(let range, _, _), .extent(let range):
             self.geometry.contains(range)
-        case .write(let range, let data, _), .compare(let range, let data):
+        case .write(let range, let data, _), .writeAtomic(let range, let data, _), .compare(let range, let data):
             self.geometry.contains(range) && data.readableBytes == self.geometry.byteCount(range)
         case .compareAndWrite(let range, let expected, let replacement, _):
             self.geometry.contains(range) && expected.readableBytes == self.geometry.byteCount(range)
                 && replacement.readableBytes == expected.readableBytes
         case .unmap(let ranges): ranges.allSatisfy { self.geometry.contains($0) }
-        case .flush: true
+        case .flush, .usage: true
         }
     }
 
@@ -48,6 +48,12 @@ struct ArrayMedium {
         case .write(let range, let data, let durable):
             self.log.append("write \(range.lba)+\(range.count)\(durable ? " durable" : "")")
             self.store(data, at: range.lba)
+        case .writeAtomic(let range, let data, let durable):
+            self.log.append("write atomic \(range.lba)+\(range.count)\(durable ? " durable" : "")")
+            self.store(data, at: range.lba)
+        case .usage:
+            self.log.append("usage")
+            return .success(self.usage)
         case .flush:
             self.log.append("flush")
         case .unmap(let ranges):
@@ -82,6 +88,8 @@ struct ArrayMedium {
         }
         return .success(.done)
     }
+
+    var usage = BlockReply.usage(takenBytes: 3 << 20, freeBytes: 5 << 20)
 
     /// Eight unmapped blocks, wherever one asks.
     private static let extent = BlockReply.extent(count: 8, isMapped: false)

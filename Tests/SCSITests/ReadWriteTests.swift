@@ -87,3 +87,47 @@ struct ReadWriteTests {
         }
     }
 }
+
+@Suite("WRITE ATOMIC (16)")
+struct WriteAtomicTests {
+    static func cdb(lba: UInt64 = 8, count: UInt16 = 2, flags: UInt8 = 0, boundary: UInt8 = 0) -> [UInt8] {
+        var buffer = ByteBuffer(bytes: [0x9C, flags])
+        buffer.writeMultipleIntegers(lba, UInt8(0), boundary, count, UInt16(0))
+        return Array(buffer.readableBytesView)
+    }
+
+    @Test func `all data goes to the store in one request`() {
+        var test = UnitUnderTest(maxAtomicBlocks: 4)
+        let data = [UInt8](repeating: 0x42, count: 1024)
+        #expect(test.execute(Self.cdb(), dataOut: data).status == .good)
+        #expect(test.execute(Self.cdb(flags: 0x08), dataOut: data).status == .good)
+        #expect(test.medium.log == ["write atomic 8+2", "write atomic 8+2 durable"])
+        #expect(test.medium.block(9) == Array(data.prefix(512)))
+    }
+
+    @Test(arguments: [
+        ("beyond the limit", cdb(count: 5), "05/24/00"),
+        ("past the end", cdb(lba: 0xFFFF), "05/21/00"),
+        ("an LBA that overflows", cdb(lba: .max), "05/21/00"),
+        ("nothing past the end", cdb(lba: 0x10000, count: 0), "05/21/00"),
+        ("a boundary", cdb(boundary: 1), "05/24/00"),
+        ("WRPROTECT", cdb(flags: 0x20), "05/24/00"),
+    ])
+    func `a bad field changes nothing`(_ name: String, _ cdb: [UInt8], _ sense: String) {
+        var test = UnitUnderTest(maxAtomicBlocks: 4)
+        #expect(test.execute(cdb, dataOut: [UInt8](repeating: 1, count: 2560)).senseText == sense, "\(name)")
+        #expect(test.medium.log.isEmpty)
+    }
+
+    @Test func `half of the data is none of it`() {
+        var test = UnitUnderTest(maxAtomicBlocks: 4)
+        #expect(test.execute(Self.cdb(), dataOut: [UInt8](repeating: 1, count: 512)).senseText == "05/0E/03")
+        #expect(test.medium.log.isEmpty)
+    }
+
+    @Test func `a store that cannot promise it has no such command`() {
+        var test = UnitUnderTest()
+        #expect(test.execute(Self.cdb(), dataOut: [UInt8](repeating: 1, count: 1024)).senseText == "05/20/00")
+        #expect(test.dataIn(bytes("A3 0C 01 9C 00 00 00 00 00 20 00 00")) == bytes("00 01 00 00"))
+    }
+}

@@ -18,14 +18,17 @@ struct UnitUnderTest {
     init(
         blockSize: Int = 512, blockCount: UInt64 = 0x10000, physicalBlockExponent: UInt8 = 0,
         capabilities: BlockCapabilities = [.writeCache, .unmap, .unmapZeroes],
-        settings: LogicalUnitSettings = LogicalUnitSettings(), memory: UnitMemory? = nil, freshNexus: Bool = false
+        settings: LogicalUnitSettings = LogicalUnitSettings(), memory: UnitMemory? = nil,
+        maxAtomicBlocks: UInt32 = 0, freshNexus: Bool = false
     ) {
         let geometry = BlockGeometry(
             blockSize: blockSize, physicalBlockExponent: physicalBlockExponent, blockCount: blockCount)
         self.medium = ArrayMedium(geometry: geometry)
         self.unit = LogicalUnit(
             identity: LogicalUnitIdentity(product: "disk0", serial: Self.serial),
-            info: BlockInfo(geometry: geometry, capabilities: capabilities, maxUnmapBlocks: 0x1000),
+            info: BlockInfo(
+                geometry: geometry, capabilities: capabilities, maxUnmapBlocks: 0x1000,
+                maxAtomicBlocks: maxAtomicBlocks),
             settings: settings, memory: memory)
         self.unit.nexusBegan(self.nexus)
         if !freshNexus {

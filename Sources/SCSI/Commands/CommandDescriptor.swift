@@ -34,6 +34,10 @@ struct CommandDescriptor: Sendable {
         static let writesMedium = Traits(rawValue: 1 << 2)
         /// Offered only where the store can unmap.
         static let needsUnmap = Traits(rawValue: 1 << 3)
+        /// Offered only where the store can write whole or not at all.
+        static let needsAtomicWrite = Traits(rawValue: 1 << 4)
+        /// Not offered by every unit.
+        static let optional: Traits = [.needsUnmap, .needsAtomicWrite]
     }
 
     init(

@@ -10,6 +10,7 @@ struct CommandTable: Sendable {
         CommandDescriptor.modeSense,
         CommandDescriptor.reads,
         CommandDescriptor.writes,
+        CommandDescriptor.writeAtomic,
         CommandDescriptor.cache,
         CommandDescriptor.verifies,
         CommandDescriptor.compareAndWrite,

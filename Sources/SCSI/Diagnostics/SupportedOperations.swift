@@ -54,7 +54,7 @@ extension LogicalUnit {
     }
 
     private func offers(_ command: CommandDescriptor) -> Bool {
-        !command.access.traits.contains(.needsUnmap) || self.info.capabilities.contains(.unmap)
+        self.offers(command.access.traits)
     }
 
     /// Command descriptors of eight bytes, or twenty with their timeouts.

@@ -55,6 +55,7 @@ extension LogicalUnit {
         body.writeInteger(canUnmap ? blocksPerPhysical : 0)  // optimal unmap granularity
         body.writeInteger(canUnmap ? UInt32(0x8000_0000) : 0)  // UGAVALID, alignment 0
         body.writeInteger(self.maximumWriteSameBlocks)
+        body.writeInteger(self.maximumAtomicBlocks)  // without alignment, granularity or boundaries
         body.writeRepeatingByte(0, count: 60 - body.readableBytes)
         return body
     }
