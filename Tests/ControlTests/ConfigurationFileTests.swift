@@ -36,7 +36,8 @@ struct ConfigurationFileTests {
         try file.save(Configuration())
         try file.save(Configuration(boot: Boot(clients: [disk("pc1", 1)])))
         #expect(file.history().map(\.number) == [1])
-        #expect(try ConfigurationFile(path: folder.path + "/deeper/c.json").load().configuration.boot.clients.count == 1)
+        #expect(
+            try ConfigurationFile(path: folder.path + "/deeper/c.json").load().configuration.boot.clients.count == 1)
     }
 
     @Test func `no more versions are kept than there is room for`() throws {
