@@ -57,7 +57,7 @@ let package = Package(
         room("Wire", ["CCRC32C"]),
         room("Block", [nioCore]),
         room("SCSI", ["Wire", "Block", nioCore]),
-        room("ISCSI", ["Wire", nioCore]),
+        room("ISCSI", ["Wire", nioCore, crypto]),
         room("BootProtocols", ["Wire", nioCore]),
         room("BootStory", []),
         room("Model", []),

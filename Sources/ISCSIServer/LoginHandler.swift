@@ -13,7 +13,7 @@ final class LoginHandler: ChannelDuplexHandler {
 
     private let server: ISCSIServer
     private var framer = PDUFramer()
-    private var machine = LoginMachine()
+    private var machine: LoginMachine
     private var phase = Phase.negotiating
     private var statSN: UInt32 = 0
     private var timeout: Scheduled<Void>?
@@ -28,6 +28,10 @@ final class LoginHandler: ChannelDuplexHandler {
 
     init(server: ISCSIServer) {
         self.server = server
+        var generator = SystemRandomNumberGenerator()
+        self.machine = LoginMachine(
+            randomness: LoginRandomness(
+                (0..<LoginRandomness.byteCount).map { _ in UInt8.random(in: 0...255, using: &generator) }))
     }
 
     func handlerAdded(context: ChannelHandlerContext) {

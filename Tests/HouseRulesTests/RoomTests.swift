@@ -35,6 +35,8 @@ import Testing
     /// What pure rooms may import besides: ByteBuffer is the one thing of NIO that they know.
     static let pureRooms: Set<String> = ["Wire", "Block", "SCSI", "ISCSI", "BootProtocols", "BootStory", "Model"]
     static let pureImports: Set<String> = ["NIOCore", "Synchronization"]
+    /// What a single pure room imports besides: the login's CHAP needs hashes, which only reckon.
+    static let pureExceptions: [String: Set<String>] = ["ISCSI": ["Crypto"]]
 
     @Test func `every room stands in the table`() throws {
         let rooms = Set(try SourceTree.files(in: "Sources").map(\.room))
@@ -54,6 +56,7 @@ import Testing
     @Test func `pure rooms import no sockets, files, clocks or event loops`() throws {
         for file in try SourceTree.files(in: "Sources") where Self.pureRooms.contains(file.room) {
             let allowed = Self.pureImports.union(Self.arrows[file.room] ?? [])
+                .union(Self.pureExceptions[file.room] ?? [])
             for (module, line) in file.imports {
                 #expect(allowed.contains(module), "\(file):\(line) imports \(module) into a pure room")
             }

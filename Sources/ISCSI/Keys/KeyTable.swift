@@ -65,6 +65,7 @@ package struct KeyRow: Sendable {
 package enum KeyTable {
     package static let rows: [KeyRow] = [
         // §12 and §13.5 ff.: who is there, and how that is proved.
+        // `Negotiation.authMethods` stands in for this list, as it depends on who logs in to what.
         KeyRow("AuthMethod", default: "None", .firstCommon(["None"]), .security, .connection),
         KeyRow("InitiatorName", default: nil, .declaredText, .login, .session),
         KeyRow("InitiatorAlias", default: nil, .declaredText, .any, .session),
@@ -103,7 +104,9 @@ package enum KeyTable {
         KeyRow(
             "TaskReporting", default: "RFC3720", .firstCommon(["RFC3720"]), .login, .session,
             irrelevantToDiscovery: true),
-        KeyRow("iSCSIProtocolLevel", default: "1", .minimum(ours: 1, 0...31), .login, .session),
+        KeyRow(
+            "iSCSIProtocolLevel", default: "1", .minimum(ours: Limits.protocolLevel, 0...31), .login, .session,
+            irrelevantToDiscovery: true),
 
         // §13.25: markers went with RFC 3720.
         KeyRow("IFMarker", default: "No", .obsolete("No"), .login, .connection),

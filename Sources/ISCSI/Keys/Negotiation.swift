@@ -12,6 +12,8 @@ package struct Negotiation: Sendable {
     private var seen: Set<String> = []
     private var hasDeclaredSegmentLength = false
     private let isDiscovery: Bool
+    /// Our list of AuthMethod.
+    var authMethods = ["None"]
 
     package init(isDiscovery: Bool = false) {
         self.isDiscovery = isDiscovery
@@ -62,7 +64,8 @@ package struct Negotiation: Sendable {
             return nil
         case .obsolete(let answer):
             return KeyValue(row.name, answer)
-        case .firstCommon(let ours):
+        case .firstCommon(let listed):
+            let ours = row.name == "AuthMethod" ? self.authMethods : listed
             let common = value.split(separator: ",").lazy.map(String.init).first { ours.contains($0) }
             guard let common else { return KeyValue(row.name, "Reject") }
             outcome = common

@@ -18,6 +18,7 @@ package struct OperationalParameters: Sendable, Equatable {
     package var dataPDUInOrder = true
     package var dataSequenceInOrder = true
     package var errorRecoveryLevel: UInt32 = 0
+    package var protocolLevel: UInt32 = 1
 
     package init() {}
 
@@ -40,6 +41,7 @@ package struct OperationalParameters: Sendable, Equatable {
         case "DataPDUInOrder": self.dataPDUInOrder = yes
         case "DataSequenceInOrder": self.dataSequenceInOrder = yes
         case "ErrorRecoveryLevel": self.errorRecoveryLevel = number
+        case "iSCSIProtocolLevel": self.protocolLevel = number
         default: break
         }
     }
@@ -61,6 +63,7 @@ package struct OperationalParameters: Sendable, Equatable {
             "DataPDUInOrder": self.dataPDUInOrder ? "Yes" : "No",
             "DataSequenceInOrder": self.dataSequenceInOrder ? "Yes" : "No",
             "ErrorRecoveryLevel": "\(self.errorRecoveryLevel)",
+            "iSCSIProtocolLevel": "\(self.protocolLevel)",
         ]
     }
 }

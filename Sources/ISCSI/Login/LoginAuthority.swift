@@ -24,7 +24,10 @@ package protocol LoginAuthority {
 
 /// The authority's answer.
 package enum LoginDecision: Sendable {
-    case admitted(portalGroupTag: UInt16, alias: String?)
+    /// Let in once they have proved who they are, where that is asked for.
+    case admitted(portalGroupTag: UInt16, alias: String?, authentication: Authentication = .none)
+    /// Sent elsewhere: to `address`, which RFC 7143 §13.8 spells.
+    case redirected(to: String, isPermanent: Bool)
     /// Refused with this status, for a reason in words for the operator's log.
     case refused(LoginStatus, reason: String)
 }

@@ -13,8 +13,8 @@ private import NIOCore
 ///
 /// One request is answered by one response, so the machine is a function from request to outcome. The initiator must
 /// name itself and its target in its first request; the authority is asked then, before anything is negotiated.
-/// Authentication has its place in the security stage: with a method agreed that is not None, that stage would not be
-/// left until the method says so.
+/// Authentication has its place in the security stage. Where the authority requires it, a login that does not begin there
+/// fails, and one that does is not let out before the initiator has proved who it is.
 package struct LoginMachine: Sendable {
     package enum Outcome: Sendable {
         /// Send it and wait for the next request.
@@ -35,8 +35,14 @@ package struct LoginMachine: Sendable {
     private var hasNamedPortalGroup = false
     private var portalGroupTag: UInt16 = 0
     private var targetAlias: String?
+    private var authentication = Authentication.none
+    /// There once CHAP has been agreed on.
+    private var chap: CHAPExchange?
+    private let randomness: LoginRandomness
 
-    package init() {}
+    package init(randomness: LoginRandomness) {
+        self.randomness = randomness
+    }
 
     /// Who is logging in, as far as is known.
     package var peer: LoginIdentity? {
@@ -48,7 +54,9 @@ package struct LoginMachine: Sendable {
         do throws(Refusal) {
             return try self.advance(request, authority)
         } catch {
-            return .fail(self.response(to: request, error.status), reason: error.reason)
+            var response = self.response(to: request, error.status)
+            response.text = KeyValueText.encode(error.answers)
+            return .fail(response, reason: error.reason)
         }
     }
 
@@ -141,11 +149,29 @@ package struct LoginMachine: Sendable {
         self.identity = identity
         self.connectionID = request.connectionID
         switch authority.decide(identity) {
-        case .admitted(let tag, let alias):
+        case .admitted(let tag, let alias, let authentication):
             self.portalGroupTag = tag
             self.targetAlias = alias
+            try self.require(authentication)
+        case .redirected(let address, let isPermanent):
+            var refusal = Refusal(
+                isPermanent ? .targetMovedPermanently : .targetMovedTemporarily, "sent on to \(address)")
+            refusal.answers = [KeyValue("TargetAddress", address)]
+            throw refusal
         case .refused(let status, let reason):
             throw Refusal(status, reason)
+        }
+    }
+
+    /// A login that begins in the operational stage has nothing to authenticate by (RFC 7143 §6.3).
+    private mutating func require(_ authentication: Authentication) throws(Refusal) {
+        self.authentication = authentication
+        guard self.stage != .securityNegotiation else {
+            self.negotiation.authMethods = authentication.methods
+            return
+        }
+        guard !authentication.isRequired else {
+            throw Refusal(.authenticationFailure, "the initiator skips the authentication that is required")
         }
     }
 
@@ -162,7 +188,7 @@ package struct LoginMachine: Sendable {
     }
 
     private mutating func negotiate(_ pairs: [KeyValue], into answers: inout [KeyValue]) throws(Refusal) {
-        for pair in pairs {
+        for pair in pairs where self.chap == nil || !CHAPExchange.isKey(pair.key) {
             if KeyTable.row(pair.key)?.phase == .fullFeature {
                 throw Refusal(.invalidDuringLogin, "\(pair.key) belongs to the full-feature phase")
             }
@@ -175,13 +201,41 @@ package struct LoginMachine: Sendable {
                 case .repeatedKey(let key): throw Refusal(.initiatorError, "\(key) is negotiated twice")
                 }
             }
-            if pair.key == "AuthMethod", answers.last?.value == "Reject" {
-                throw Refusal(.authenticationFailure, "AuthMethod=\(pair.value) leaves out None")
-            }
+            if pair.key == "AuthMethod" { try self.agreeOnMethod(answers.last?.value) }
         }
+        if self.stage == .securityNegotiation { try self.authenticate(pairs, into: &answers) }
         if self.stage == .operationalNegotiation, let declaration = self.negotiation.declaration() {
             answers.append(declaration)
         }
+    }
+
+    private mutating func agreeOnMethod(_ method: String?) throws(Refusal) {
+        switch method {
+        case "None": break
+        case "CHAP":
+            if let terms = self.authentication.terms { self.chap = CHAPExchange(terms, self.randomness) }
+        default:
+            let ours = self.authentication.methods.joined(separator: ",")
+            throw Refusal(.authenticationFailure, "the initiator's AuthMethod has none of \(ours)")
+        }
+    }
+
+    private mutating func authenticate(_ pairs: [KeyValue], into answers: inout [KeyValue]) throws(Refusal) {
+        do throws(CHAPExchange.Failure) {
+            answers += try self.chap?.received(pairs.filter { CHAPExchange.isKey($0.key) }) ?? []
+        } catch {
+            throw Refusal(.authenticationFailure, error.reason)
+        }
+    }
+
+    /// Whether the stage may be left: the security stage, when what was agreed or is required has been proved.
+    private func mayTransit() throws(Refusal) -> Bool {
+        guard self.stage == .securityNegotiation else { return true }
+        if let chap { return chap.isProven }
+        guard !self.authentication.isRequired else {
+            throw Refusal(.authenticationFailure, "the initiator leaves the security stage without authentication")
+        }
+        return true
     }
 
     private mutating func conclude(_ request: LoginRequest, _ answers: [KeyValue]) throws(Refusal) -> Outcome {
@@ -190,10 +244,14 @@ package struct LoginMachine: Sendable {
         guard response.text.readableBytes <= Limits.loginDataSegmentLength else {
             throw Refusal(.initiatorError, "the answers to the login's keys do not fit into one response")
         }
-        guard request.wantsTransit, let next = request.nextStage else { return .reply(response) }
+        guard request.wantsTransit, let next = request.nextStage, try self.mayTransit() else {
+            return .reply(response)
+        }
         response.transits = true
         response.nextStage = next
         self.stage = next
+        // Past its stage, nothing but None could still be agreed on.
+        self.negotiation.authMethods = ["None"]
         guard next == .fullFeature, let identity = self.identity else { return .reply(response) }
         let login = EstablishedLogin(
             identity: identity, isDiscovery: self.isDiscovery, portalGroupTag: self.portalGroupTag,
@@ -211,6 +269,7 @@ package struct LoginMachine: Sendable {
     private struct Refusal: Error {
         var status: LoginStatus
         var reason: String
+        var answers: [KeyValue] = []
 
         init(_ status: LoginStatus, _ reason: String) {
             self.status = status

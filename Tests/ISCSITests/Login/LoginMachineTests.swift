@@ -51,7 +51,7 @@ struct LoginMachineTests {
     }
 
     @Test func `the header's fields come back, and go into the session`() throws {
-        var machine = LoginMachine()
+        var machine = LoginMachine(randomness: .fixed)
         var framer = PDUFramer()
         framer.append(
             Request.login(
@@ -180,6 +180,20 @@ struct LoginMachineTests {
 
     @Test func `no common method of authentication`() throws {
         #expect(try Self.refusal(Self.first(Self.names + ["AuthMethod=CHAP"], csg: 0, nsg: 1)) == 0x0201)
+    }
+
+    @Test(arguments: [(false, 0x0101), (true, 0x0102)] as [(Bool, UInt16)])
+    func `an initiator is sent on with the address to go to`(isPermanent: Bool, status: UInt16) throws {
+        var login = LoginUnderTest()
+        login.authority.redirection = ("[fd00::9]:3261", isPermanent)
+        let answer = try login.received(csg: 0, nsg: 1, Self.names + ["AuthMethod=None"])
+        #expect(answer == LoginAnswer(flags: 0x00, status: status, ["TargetAddress=[fd00::9]:3261"]))
+        #expect(answer.login == nil)
+        // Discovery goes on where it is.
+        var discovery = LoginUnderTest()
+        discovery.authority = login.authority
+        #expect(
+            try discovery.received(csg: 1, nsg: 3, ["InitiatorName=iqn.a", "SessionType=Discovery"]).login != nil)
     }
 
     @Test func `SendTargets has no place in a login`() throws {

@@ -12,15 +12,21 @@ struct OneTarget: LoginAuthority {
 
     var alias: String?
     var refusal: LoginStatus?
+    var authentication = Authentication.none
+    /// Where everybody is sent on to, and whether for good.
+    var redirection: (address: String, isPermanent: Bool)?
 
     func decide(_ identity: LoginIdentity) -> LoginDecision {
         if let refusal { return .refused(refusal, reason: "a test refuses it") }
-        guard let name = identity.targetName else { return .admitted(portalGroupTag: 1, alias: nil) }
+        guard let name = identity.targetName else {
+            return .admitted(portalGroupTag: 1, alias: nil, authentication: self.authentication)
+        }
+        if let redirection { return .redirected(to: redirection.address, isPermanent: redirection.isPermanent) }
         guard name == Self.target else { return .refused(.targetNotFound, reason: "no such target") }
         guard identity.initiatorName != "iqn.2024-01.test.bootlab:stranger" else {
             return .refused(.authorizationFailure, reason: "a stranger")
         }
-        return .admitted(portalGroupTag: 1, alias: self.alias)
+        return .admitted(portalGroupTag: 1, alias: self.alias, authentication: self.authentication)
     }
 }
 
@@ -52,7 +58,7 @@ struct LoginAnswer: Equatable {
 
 /// A login machine fed with requests from bytes.
 struct LoginUnderTest {
-    private var machine = LoginMachine()
+    private var machine = LoginMachine(randomness: .fixed)
     var authority = OneTarget()
     private(set) var reason: String?
 
@@ -82,4 +88,9 @@ struct LoginUnderTest {
         try self.received(
             .login(csg: csg, nsg: nsg, isContinued: isContinued, text: pairs.flatMap { text($0) }))
     }
+}
+
+extension LoginRandomness {
+    /// Identifier 11h, challenge 22h 23h 24h …
+    static let fixed = LoginRandomness([0x11] + (0..<32).map { 0x22 + $0 })
 }
