@@ -166,6 +166,7 @@ package struct LoginMachine: Sendable {
     /// A login that begins in the operational stage has nothing to authenticate by (RFC 7143 §6.3).
     private mutating func require(_ authentication: Authentication) throws(Refusal) {
         self.authentication = authentication
+        if case .impossible(let reason) = authentication { throw Refusal(.authenticationFailure, reason) }
         guard self.stage != .securityNegotiation else {
             self.negotiation.authMethods = authentication.methods
             return

@@ -1,9 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 // SPDX-FileCopyrightText: the Apus authors
 
-@testable import ISCSI
 import ISCSITesting
 import Testing
+
+@testable import ISCSI
 
 @Suite("RFC 7143 §9.2.1 and §12.1.3: what CHAP refuses")
 struct CHAPRefusalTests {
@@ -85,6 +86,14 @@ struct CHAPRefusalTests {
         #expect(try skipping.received(csg: 1, nsg: 3, Self.names).login != nil)
     }
 
+    @Test func `a proof that is required and that nothing is configured for`() throws {
+        for csg: UInt8 in [0, 1] {
+            var login = Self.login(.impossible(reason: "no userid is set"))
+            try Self.expectFailure(&login, csg: csg, Self.names)
+            #expect(login.reason == "no userid is set")
+        }
+    }
+
     @Test func `CHAP keys that nobody agreed on are not understood`() throws {
         var login = Self.login(.none)
         #expect(
@@ -104,7 +113,8 @@ struct CHAPRefusalTests {
     @Test(
         arguments: [
             ["CHAP_N=user", ours], ["CHAP_N=User", right], ["CHAP_N=resu", right],
-            ["CHAP_N=user", "CHAP_R=0xfbb76aa27c63450d38441d067caedcc8"], ["CHAP_N=user", "CHAP_R=0xfab76aa27c63450d38441d067caedcc9"], ["CHAP_N=", right], ["CHAP_N=user ", right],
+            ["CHAP_N=user", "CHAP_R=0xfbb76aa27c63450d38441d067caedcc8"],
+            ["CHAP_N=user", "CHAP_R=0xfab76aa27c63450d38441d067caedcc9"], ["CHAP_N=", right], ["CHAP_N=user ", right],
             ["CHAP_N=user"], [right], ["CHAP_N=user", "CHAP_R="], ["CHAP_N=user", "CHAP_R=0x"],
             ["CHAP_N=user", "CHAP_R=fbb76aa27c63450d38441d067caedcc9"], ["CHAP_N=user", right + "00"],
             ["CHAP_N=user", String(right.dropLast())], ["CHAP_N=user", String(right.dropLast(2))],

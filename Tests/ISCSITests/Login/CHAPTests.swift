@@ -1,9 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 // SPDX-FileCopyrightText: the Apus authors
 
-@testable import ISCSI
 import ISCSITesting
 import Testing
+
+@testable import ISCSI
 
 @Suite("RFC 7143 §12.1.3 CHAP")
 struct CHAPTests {

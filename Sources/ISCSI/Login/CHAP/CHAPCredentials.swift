@@ -3,7 +3,8 @@
 
 /// A CHAP secret. It can be compared and hashed with a challenge, and shows itself to nobody: not in a description, not
 /// to a debugger's dump, not in a log.
-package struct CHAPSecret: Hashable, Sendable, CustomStringConvertible, CustomDebugStringConvertible, CustomReflectable {
+package struct CHAPSecret: Hashable, Sendable, CustomStringConvertible, CustomDebugStringConvertible, CustomReflectable
+{
     let bytes: [UInt8]
 
     package init(_ text: String) {
@@ -56,25 +57,30 @@ package enum Authentication: Hashable, Sendable {
     case optional(CHAPTerms)
     /// Who they are, by CHAP.
     case required(CHAPTerms)
+    /// Who they are, but nothing is configured to prove it by; the reason says what is missing.
+    case impossible(reason: String)
 
     /// Our list of AuthMethod.
     var methods: [String] {
         switch self {
         case .none: ["None"]
         case .optional: ["CHAP", "None"]
-        case .required: ["CHAP"]
+        case .required, .impossible: ["CHAP"]
         }
     }
 
     var terms: CHAPTerms? {
         switch self {
-        case .none: nil
+        case .none, .impossible: nil
         case .optional(let terms), .required(let terms): terms
         }
     }
 
     var isRequired: Bool {
-        if case .required = self { true } else { false }
+        switch self {
+        case .none, .optional: false
+        case .required, .impossible: true
+        }
     }
 }
 
