@@ -31,6 +31,15 @@ package enum Limits {
     /// Commands that a session may have outstanding: the command window.
     package static let commandWindow: UInt32 = 128
 
+    /// Connections that one session may have: what the field's hosts with the most paths use, and each is bounded itself.
+    package static let maxConnections: UInt32 = 64
+
+    /// The highest error recovery level that there is (RFC 7143 §7.1.5).
+    package static let errorRecoveryLevel: UInt32 = 2
+
+    /// How long tasks outlive the connection that they were allegiant to, at error recovery level 2, in seconds.
+    package static let time2RetainSeconds: UInt32 = 20
+
     /// Immediate commands outstanding beyond the window; more are rejected (RFC 7143 §4.2.2.1 allows a target to).
     package static let immediateCommands = 16
 

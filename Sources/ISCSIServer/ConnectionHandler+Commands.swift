@@ -100,11 +100,11 @@ extension ConnectionHandler {
 
     /// Gives the store a request; its answer comes back to this loop. This is the one place where a completion hops.
     func submit(_ request: BlockRequest, _ task: PendingTask) {
-        guard self.phase != .ended, let context = self.context else { return }
+        guard self.phase != .ended else { return }
         task.requestsInFlight += 1
         self.requestsInFlight += 1
-        let bound = NIOLoopBound((self, task), eventLoop: context.eventLoop)
-        let loop = context.eventLoop
+        let loop = self.loop
+        let bound = NIOLoopBound((self, task), eventLoop: loop)
         task.unit.store.perform(request) { result in
             loop.execute {
                 let (handler, task) = bound.value

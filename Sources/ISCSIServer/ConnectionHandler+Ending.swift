@@ -11,7 +11,7 @@ import SCSI
 ///     logged out, drained ──► ended ──► the last answers leave ──► closed
 ///     dropped, cut off ─────► ended ──► closed
 ///
-/// The session is over with `ended`; it is forgotten when no store works for it any longer.
+/// With its last connection the session is over; it is forgotten when no store works for it any longer.
 extension ConnectionHandler {
     /// Ends the connection at once, for a reason that the operator should see.
     func drop(reason: String) {
@@ -20,20 +20,19 @@ extension ConnectionHandler {
             "connection dropped",
             metadata: [
                 "initiator": "\(self.session.login.identity.initiatorName)",
-                "remote": "\(self.session.remoteAddress)", "reason": "\(reason)",
+                "remote": "\(self.channel.remoteAddress?.portalDescription ?? "unknown")", "reason": "\(reason)",
             ])
         self.flush()
-        let context = self.context
         self.ended(reason: reason)
-        context?.close(promise: nil)
+        self.channel.close(promise: nil)
     }
 
-    /// Ends the session, and closes the connection when the peer has read its last answers or has had its time for it.
+    /// Ends the connection, and closes the connection when the peer has read its last answers or has had its time for it.
     func close(reason: String) {
         guard self.phase != .ended else { return }
         self.flush()
         self.ended(reason: reason)
-        let channel = self.session.channel
+        let channel = self.channel
         // Writes leave in their order: nothing, written now, has left when all before it has.
         channel.writeAndFlush(ByteBuffer()).whenComplete { _ in channel.close(promise: nil) }
         let cutOff = channel.eventLoop.scheduleTask(in: self.server.times.closing) { channel.close(promise: nil) }
@@ -46,20 +45,46 @@ extension ConnectionHandler {
         self.keepAlive?.cancel()
         self.abort(Array(self.pending.values))
         self.waitingReads.removeAll()
-        let nexus = self.session.nexus.id
-        for unit in self.allUnits {
-            unit.withUnit { $0.nexusEnded(nexus) }
-        }
-        self.server.leave(self.session, reason: reason)
+        self.live.left(self, reason: reason)
         self.reportIdle()
     }
 
-    /// The session is over for good when no store works for it any longer.
+    /// The connection is over for good when no store works for it any longer.
     func reportIdle() {
         guard self.requestsInFlight == 0 else { return }
-        self.server.forget(self.session)
+        self.live.idle(self)
         // Requests hold the handler, and the pipeline the context: end that when the last is answered.
         self.context = nil
+        self.relay = nil
+    }
+
+    /// Logout (RFC 7143 §11.14): what is to be closed is, and then the answer leaves.
+    func logOut(_ request: LogoutRequest) {
+        let response = self.live.machine.response(to: request)
+        guard response == .closed else { return self.respond(to: request, response) }
+        switch request.reason {
+        case .closeSession:
+            for other in self.live.connections where other !== self {
+                other.close(reason: "logged out")
+            }
+            self.respond(to: request, response)
+            self.close(reason: "logged out")
+        case .closeConnection, .removeForRecovery:
+            guard let other = self.live.connection(id: request.connectionID), other !== self else {
+                self.respond(to: request, response)
+                return self.close(reason: "logged out")
+            }
+            let bound = NIOLoopBound(self, eventLoop: self.loop)
+            self.live.end(other, reason: "logged out by another connection").whenComplete { _ in
+                bound.value.respond(to: request, response)
+                bound.value.schedulePass()
+            }
+        }
+    }
+
+    private func respond(to request: LogoutRequest, _ response: LogoutResponse) {
+        guard self.phase != .ended else { return }
+        self.connection.respond(to: request, response, output: &self.output)
     }
 
     /// Takes no more commands, answers those in flight, then closes.

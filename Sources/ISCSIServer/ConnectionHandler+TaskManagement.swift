@@ -17,18 +17,18 @@ extension ConnectionHandler {
             self.abortTask(request)
         case .abortTaskSet:
             guard let unit = self.unit(request.lun) else { return self.answer(request, .noSuchLUN) }
-            self.answer(request, when: [self.abortTasks(of: unit)])
+            self.answer(request, when: [self.live.abortTasks(of: unit)])
         case .clearTaskSet:
             guard let unit = self.unit(request.lun) else { return self.answer(request, .noSuchLUN) }
             let others = self.server.abortTasks(of: unit, except: self.session.id, areCleared: true)
-            self.answer(request, when: others + [self.abortTasks(of: unit)])
+            self.answer(request, when: others + [self.live.abortTasks(of: unit)])
         case .logicalUnitReset:
             guard let unit = self.unit(request.lun) else { return self.answer(request, .noSuchLUN) }
             self.reset([unit], request)
         case .targetWarmReset:
-            self.reset(self.allUnits, request)
+            self.reset(self.live.allUnits, request)
         case .targetColdReset:
-            self.reset(self.allUnits, request, endsSessions: true)
+            self.reset(self.live.allUnits, request, endsSessions: true)
         case .clearACA:
             self.answer(request, .notSupported)
         case .taskReassign:
@@ -37,37 +37,23 @@ extension ConnectionHandler {
     }
 
     private func abortTask(_ request: TaskManagementRequest) {
-        guard let task = self.pending[request.referencedTaskTag] else {
+        guard let (owner, task) = self.live.pendingTask(request.referencedTaskTag) else {
             return self.answer(request, self.connection.abortUnknown(request))
         }
         guard task.command.lun == request.lun else { return self.answer(request, .noSuchTask) }
-        self.abort([task])
-        self.answer(request, when: [self.whenIdle([task])])
+        owner.abort([task])
+        self.answer(request, when: [owner.whenIdle([task])])
     }
 
     /// - Parameter endsSessions: a cold reset ends every session with the target, this one included.
     private func reset(_ units: [ServedUnit], _ request: TaskManagementRequest, endsSessions: Bool = false) {
         let aborted = units.flatMap { unit in
-            self.server.abortTasks(of: unit, except: self.session.id) + [self.abortTasks(of: unit)]
+            self.server.abortTasks(of: unit, except: self.session.id) + [self.live.abortTasks(of: unit)]
         }
         for unit in units {
             unit.withUnit { $0.reset() }
         }
         self.answer(request, when: aborted, thenEndingSessions: endsSessions)
-    }
-
-    /// Aborts this session's tasks at `unit`; the future tells when no store works for them, nor for those that were
-    /// aborted before.
-    ///
-    /// - Parameter areCleared: whether another session's CLEAR TASK SET does it, which this one learns if it loses any.
-    func abortTasks(of unit: ServedUnit, areCleared: Bool = false) -> EventLoopFuture<Void> {
-        let tasks = self.pending.values.filter { $0.unit === unit }
-        if areCleared, !tasks.isEmpty {
-            let nexus = self.session.nexus.id
-            unit.withUnit { $0.tasksCleared(of: [nexus]) }
-        }
-        self.abort(tasks)
-        return self.whenIdle(self.aborted.filter { $0.unit === unit })
     }
 
     /// Ends tasks without an answer.
@@ -84,7 +70,7 @@ extension ConnectionHandler {
 
     /// Tells when no store works for the aborted `tasks` any longer.
     func whenIdle(_ tasks: [PendingTask]) -> EventLoopFuture<Void> {
-        let loop = self.session.channel.eventLoop
+        let loop = self.loop
         let idle = tasks.filter { $0.requestsInFlight > 0 }.map { task in
             let promise = task.idle ?? loop.makePromise(of: Void.self)
             task.idle = promise
@@ -102,7 +88,7 @@ extension ConnectionHandler {
 
     /// Ends a task whose Data-Out was lost, when no store works for it any longer.
     func endLost(_ task: PendingTask) {
-        let bound = NIOLoopBound((self, task), eventLoop: self.session.channel.eventLoop)
+        let bound = NIOLoopBound((self, task), eventLoop: self.loop)
         self.abort([task])
         self.whenIdle([task]).whenComplete { _ in
             let (handler, task) = bound.value
@@ -113,7 +99,7 @@ extension ConnectionHandler {
 
     /// PREEMPT AND ABORT: the status leaves when the tasks of those who were preempted are gone.
     func finishAfterAborting(_ task: PendingTask, _ result: CommandResult) {
-        let loop = self.session.channel.eventLoop
+        let loop = self.loop
         let bound = NIOLoopBound((self, task), eventLoop: loop)
         let aborted = self.server.abortTasks(of: task.unit, ofNexuses: Set(result.abortsTasksOf))
         EventLoopFuture.andAllComplete(aborted, on: loop).whenComplete { _ in
@@ -127,10 +113,11 @@ extension ConnectionHandler {
     private func answer(
         _ request: TaskManagementRequest, when aborted: [EventLoopFuture<Void>], thenEndingSessions: Bool = false
     ) {
-        let loop = self.session.channel.eventLoop
+        let loop = self.loop
         let bound = NIOLoopBound(self, eventLoop: loop)
         EventLoopFuture.andAllComplete(aborted, on: loop).whenComplete { _ in
             let handler = bound.value
+            guard handler.phase != .ended else { return }
             handler.answer(request, .complete)
             guard thenEndingSessions else { return handler.schedulePass() }
             handler.flush()

@@ -23,8 +23,8 @@ final class ConnectionHandler: ChannelDuplexHandler {
     typealias OutboundIn = ByteBuffer
     typealias OutboundOut = ByteBuffer
 
-    let server: ISCSIServer
-    let session: Session
+    let live: LiveSession
+    let channel: any Channel
     var connection: TargetConnection
     var output = ByteBuffer()
     var pending: [UInt32: PendingTask] = [:]
@@ -38,12 +38,15 @@ final class ConnectionHandler: ChannelDuplexHandler {
     /// Aborted tasks that a store still works for.
     var aborted: [PendingTask] = []
 
-    private var framer: PDUFramer
-    var units: [UInt16: ServedUnit] = [:]
-    var luns: [LUN] = []
+    private var framer = PDUFramer()
+    /// Where the connection's own loop is the session's: its place in the pipeline.
     var context: ChannelHandlerContext?
+    /// Where it is not: what stands in its place.
+    var relay: NIOLoopBound<RelayHandler>?
+    /// Bytes that were given to the relay's channel and have not been sent.
+    var unsentBytes = 0
     var phase = Phase.serving
-    private var isReadHeldBack = false
+    var isReadHeldBack = false
     private var isFlushing = false
     private var isPassScheduled = false
     var hasReadMedium = false
@@ -55,40 +58,49 @@ final class ConnectionHandler: ChannelDuplexHandler {
         case serving
         /// No new commands are taken, but the data of those in flight is; the connection closes when they are answered.
         case draining
-        /// The session is over. The connection may still be sending its last answers.
+        /// The connection is over. It may still be sending its last answers.
         case ended
     }
 
-    init(server: ISCSIServer, session: Session, statSN: UInt32, framer: PDUFramer) {
-        self.server = server
-        self.session = session
-        self.connection = TargetConnection(login: session.login, statSN: statSN)
-        self.framer = framer
-        self.framer.maxDataSegmentLength = ISCSI.Limits.maxRecvDataSegmentLength
-        self.framer.hasHeaderDigest = session.login.parameters.headerDigest
-        self.framer.hasDataDigest = session.login.parameters.dataDigest
+    init(live: LiveSession, login: EstablishedLogin, channel: any Channel, statSN: UInt32) {
+        self.live = live
+        self.channel = channel
+        self.connection = TargetConnection(login: login, session: live.machine, statSN: statSN)
     }
 
-    // MARK: - Channel events
+    var server: ISCSIServer { self.live.server }
+    var session: Session { self.live.session }
+    var loop: any EventLoop { self.live.loop }
+    var units: [UInt16: ServedUnit] { self.live.units }
+    var luns: [LUN] { self.live.luns }
 
-    func handlerAdded(context: ChannelHandlerContext) {
-        self.context = context
-        self.output = context.channel.allocator.buffer(capacity: 8_192)
-        self.server.attach(self)
-        let bound = NIOLoopBound(self, eventLoop: context.eventLoop)
-        self.keepAlive = context.eventLoop.scheduleRepeatedTask(
+    /// The full-feature phase begins; the framer has what came after the login.
+    func begin(_ framer: PDUFramer) {
+        // It may have been ended since it was entered.
+        guard self.phase != .ended else { return self.channel.close(promise: nil) }
+        self.framer = framer
+        self.framer.maxDataSegmentLength = ISCSI.Limits.maxRecvDataSegmentLength
+        self.framer.hasHeaderDigest = self.connection.parameters.headerDigest
+        self.framer.hasDataDigest = self.connection.parameters.dataDigest
+        self.output = self.channel.allocator.buffer(capacity: 8_192)
+        self.live.began()
+        let bound = NIOLoopBound(self, eventLoop: self.loop)
+        self.keepAlive = self.loop.scheduleRepeatedTask(
             initialDelay: self.server.times.keepAlive, delay: self.server.times.keepAlive
         ) { _ in bound.value.checkPeer() }
         self.process()
         self.endPass()
     }
 
+    // MARK: - Channel events
+
+    func handlerAdded(context: ChannelHandlerContext) {
+        self.context = context
+    }
+
     func channelRead(context: ChannelHandlerContext, data: NIOAny) {
         guard self.phase != .ended else { return }
-        self.lastReceived = .now()
-        self.hasPinged = false
-        self.framer.append(self.unwrapInboundIn(data))
-        self.process()
+        self.received(self.unwrapInboundIn(data))
     }
 
     func channelReadComplete(context: ChannelHandlerContext) {
@@ -112,13 +124,22 @@ final class ConnectionHandler: ChannelDuplexHandler {
     }
 
     /// Goes on with everything that waited for the peer to read, or for a store.
-    private func goOn() {
+    func goOn() {
         self.pumpWaitingReads()
         self.process()
         self.endPass()
-        guard self.isReadHeldBack, let context = self.context, context.channel.isWritable else { return }
+        self.resumeReading()
+    }
+
+    /// Reads on where that was held back and there is room for what it will be answered with.
+    func resumeReading() {
+        guard self.isReadHeldBack, self.isWritable else { return }
         self.isReadHeldBack = false
-        context.read()
+        if let context = self.context {
+            context.read()
+        } else if let relay = self.relay {
+            relay.eventLoop.execute { relay.value.taken() }
+        }
     }
 
     func channelInactive(context: ChannelHandlerContext) {
@@ -132,6 +153,13 @@ final class ConnectionHandler: ChannelDuplexHandler {
 
     // MARK: - A pass
 
+    func received(_ bytes: ByteBuffer) {
+        self.lastReceived = .now()
+        self.hasPinged = false
+        self.framer.append(bytes)
+        self.process()
+    }
+
     /// Takes the PDUs that have come, as long as there is room for their answers.
     private func process() {
         do throws(FramingError) {
@@ -139,15 +167,18 @@ final class ConnectionHandler: ChannelDuplexHandler {
                 guard self.phase == .serving || pdu.header.opcode == .dataOut else { continue }
                 self.perform(
                     self.connection.received(pdu, directory: self.directory, output: &self.output))
-                while self.phase == .serving,
-                    let held = self.connection.nextHeld(directory: self.directory, output: &self.output)
-                {
-                    self.perform(held)
-                }
+                self.live.deliverHeld()
             }
         } catch {
             self.drop(reason: "\(error)")
         }
+    }
+
+    /// Takes a command that came on this connection, when its turn has come by what came on any.
+    func deliver(_ pdu: PDU) {
+        guard self.phase == .serving else { return }
+        self.perform(self.connection.received(pdu, directory: self.directory, output: &self.output))
+        self.schedulePass()
     }
 
     private func perform(_ inbound: Inbound) {
@@ -167,15 +198,15 @@ final class ConnectionHandler: ChannelDuplexHandler {
             self.endLost(task)
         case .taskManagement(let request):
             self.manage(request)
-        case .loggedOut:
-            self.close(reason: "logged out")
+        case .logout(let request):
+            self.logOut(request)
         case .close(let reason):
             self.drop(reason: reason)
         }
     }
 
     /// Sends what the pass has written.
-    private func endPass() {
+    func endPass() {
         guard self.phase != .ended else { return }
         self.connection.solicit(&self.output)
         self.flush()
@@ -186,11 +217,20 @@ final class ConnectionHandler: ChannelDuplexHandler {
     /// takes what it is sent: the output itself is empty after each flush, however much waits in the channel.
     var hasRoom: Bool {
         if self.output.readableBytes >= ServerLimits.passOutputBytes { self.flush() }
-        return self.context?.channel.isWritable ?? false
+        return self.isWritable
+    }
+
+    private var isWritable: Bool {
+        if self.context != nil { return self.channel.isWritable }
+        return self.relay != nil && self.unsentBytes < ServerLimits.pendingOutputBytes
     }
 
     func flush() {
-        guard self.output.readableBytes > 0, !self.isFlushing, let context = self.context else { return }
+        guard self.output.readableBytes > 0, !self.isFlushing else { return }
+        guard let context = self.context else {
+            if self.relay != nil { self.relayOutput() }
+            return
+        }
         self.isFlushing = true
         context.writeAndFlush(self.wrapOutboundOut(self.output), promise: nil)
         self.isFlushing = false
@@ -200,10 +240,10 @@ final class ConnectionHandler: ChannelDuplexHandler {
 
     /// Begins a pass when everything else that is ready on this loop has run: answers of a store come in crowds.
     func schedulePass() {
-        guard !self.isPassScheduled, let context = self.context else { return }
+        guard !self.isPassScheduled, self.phase != .ended else { return }
         self.isPassScheduled = true
-        let bound = NIOLoopBound(self, eventLoop: context.eventLoop)
-        context.eventLoop.execute {
+        let bound = NIOLoopBound(self, eventLoop: self.loop)
+        self.loop.execute {
             bound.value.isPassScheduled = false
             bound.value.goOn()
         }

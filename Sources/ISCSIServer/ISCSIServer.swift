@@ -35,8 +35,7 @@ package final class ISCSIServer: Sendable {
     /// A session among the others.
     fileprivate struct Entry {
         let session: Session
-        /// nil until the connection's handler is there.
-        var handler: NIOLoopBound<ConnectionHandler>?
+        let live: NIOLoopBound<LiveSession>
         /// False once it has left: its store requests may still be under way.
         var isLive = true
         let finished: EventLoopPromise<Void>
@@ -124,12 +123,12 @@ extension ISCSIServer {
     /// may reach now. When it returns, no store works any longer for a session that lost its unit.
     package func setTarget(_ definition: TargetDefinition) async {
         let name = definition.name.lowercased()
-        let handlers = self.state.withLock { state in
+        let sessions = self.state.withLock { state in
             state.targets[name] = definition
-            return state.sessions.values.filter { $0.session.nexus.targetName == name }.compactMap(\.handler)
+            return state.sessions.values.filter { $0.session.nexus.targetName == name }.map(\.live)
         }
-        for handler in handlers {
-            let idle = handler.eventLoop.flatSubmit { handler.value.setUnits(definition.units) }
+        for live in sessions {
+            let idle = live.eventLoop.flatSubmit { live.value.setUnits(definition.units) }
             try? await idle.get()
         }
     }
@@ -149,7 +148,7 @@ extension ISCSIServer {
             state.sessions.values.filter { $0.session.nexus.targetName == target }
         }
         return entries.map { entry in
-            entry.session.channel.close(promise: nil)
+            entry.cutOff()
             return entry.finished.futureResult
         }
     }
@@ -172,7 +171,7 @@ extension ISCSIServer: LoginAuthority {
             return .refused(
                 .authorizationFailure, reason: "initiator \(identity.initiatorName) is not in acls of \(name)")
         }
-        return .admitted(portalGroupTag: target.portalGroupTag, alias: target.alias)
+        return .admitted(portalGroupTag: target.portalGroupTag, alias: target.alias, offer: target.offer)
     }
 
     func discover(by session: Session, named name: String?) -> [DiscoveredTarget] {
@@ -214,72 +213,89 @@ extension Portal {
 
 // MARK: - Sessions
 
-/// What became of a login that wanted to become a session.
+/// What became of a login that wanted to become a session, or a connection of one.
 enum SessionEntry: Sendable {
-    case entered(Session)
+    case entered(EnteredConnection)
     case refused(LoginStatus, reason: String)
 }
 
+/// A connection that has its place in a session, whose login is yet to be answered.
+struct EnteredConnection: Sendable {
+    let tsih: UInt16
+    /// The session's command window, for the answer.
+    let window: (expCmdSN: UInt32, maxCmdSN: UInt32)
+    let handler: NIOLoopBound<ConnectionHandler>
+}
+
 extension ISCSIServer {
-    /// Enters a session. One of the same initiator port is ended first (session reinstatement, RFC 7143 §6.3.5).
-    func enter(_ login: EstablishedLogin, channel: any Channel) -> EventLoopFuture<SessionEntry> {
+    /// Enters a connection: the first of a new session, or a further one of the session that the login names. A session
+    /// of the same initiator port is ended before a new one begins (session reinstatement, RFC 7143 §6.3.5).
+    ///
+    /// - Parameter statSN: the first StatSN of the full-feature phase.
+    func enter(_ login: EstablishedLogin, channel: any Channel, statSN: UInt32) -> EventLoopFuture<SessionEntry> {
         enum Step {
-            case done(SessionEntry)
+            case refused(LoginStatus, reason: String)
+            case admit(to: NIOLoopBound<LiveSession>)
             case afterEnd(of: Entry)
         }
         let step: Step = self.state.withLock { state in
             guard !state.isStopping else {
-                return .done(.refused(.serviceUnavailable, reason: "the server stops"))
+                return .refused(.serviceUnavailable, reason: "the server stops")
             }
             if login.tsih != 0 {
-                let exists = state.sessions.values.contains { $0.isLive && $0.session.tsih == login.tsih }
-                return .done(
-                    exists
-                        ? .refused(.tooManyConnections, reason: "the session has its one connection")
-                        : .refused(.sessionDoesNotExist, reason: "there is no session \(login.tsih)"))
+                let joined = state.sessions.values.first {
+                    $0.isLive && $0.session.tsih == login.tsih && $0.session.login.isSamePort(as: login)
+                }
+                guard let joined else {
+                    return .refused(.sessionDoesNotExist, reason: "there is no session \(login.tsih)")
+                }
+                return .admit(to: joined.live)
             }
             if let old = state.sessions.values.first(where: { $0.session.login.isSamePort(as: login) }) {
                 return .afterEnd(of: old)
             }
             guard state.sessions.count < ServerLimits.connections else {
-                return .done(.refused(.outOfResources, reason: "there are \(state.sessions.count) sessions"))
+                return .refused(.outOfResources, reason: "there are \(state.sessions.count) sessions")
             }
             // The target may have gone since the login began.
             if let name = login.identity.targetName, state.targets[name] == nil {
-                return .done(.refused(.targetRemoved, reason: "target \(name) was removed"))
+                return .refused(.targetRemoved, reason: "target \(name) was removed")
             }
             let session = Session(id: state.nextSession, tsih: state.freeTSIH(), login: login, channel: channel)
             state.nextSession += 1
+            let live = NIOLoopBound(LiveSession(server: self, session: session), eventLoop: channel.eventLoop)
             state.sessions[session.id] = Entry(
-                session: session, handler: nil, finished: channel.eventLoop.makePromise(of: Void.self))
-            return .done(.entered(session))
+                session: session, live: live, finished: channel.eventLoop.makePromise(of: Void.self))
+            return .admit(to: live)
         }
         switch step {
         case .afterEnd(let old):
-            old.session.channel.close(promise: nil)
+            old.cutOff()
             return old.finished.futureResult.hop(to: channel.eventLoop).flatMap {
-                self.enter(login, channel: channel)
+                self.enter(login, channel: channel, statSN: statSN)
             }
-        case .done(let entry):
-            return channel.eventLoop.makeSucceededFuture(entry)
+        case .admit(let live):
+            return live.eventLoop.flatSubmit {
+                live.value.admit(login, channel: channel, statSN: statSN)
+            }.hop(to: channel.eventLoop)
+        case .refused(let status, let reason):
+            return channel.eventLoop.makeSucceededFuture(.refused(status, reason: reason))
         }
     }
 
-    /// The session's handler is there: it gets its units, and they learn of the new nexus.
-    func attach(_ handler: ConnectionHandler) {
-        let session = handler.session
-        let bound = NIOLoopBound(handler, eventLoop: session.channel.eventLoop)
-        let units = self.state.withLock { state in
-            state.sessions[session.id]?.handler = bound
-            return state.targets[session.nexus.targetName]?.units ?? [:]
-        }
-        handler.setUnits(units)
+    /// The session begins: it gets its units, and they learn of the new nexus.
+    func attach(_ live: LiveSession) {
+        let session = live.session
+        live.setUnits(self.state.withLock { $0.targets[session.nexus.targetName]?.units ?? [:] })
         self.observer(.loggedIn(session.snapshot()))
     }
 
     /// The session is over, but for what its stores still work on.
-    func leave(_ session: Session, reason: String) {
+    ///
+    /// - Parameter reason: nil where nobody was told that it had begun.
+    func leave(_ session: Session, reason: String?) {
         self.state.withLock { $0.sessions[session.id]?.isLive = false }
+        guard let reason else { return }
         self.observer(.loggedOut(session.snapshot(), reason: reason))
     }
 
@@ -305,12 +321,20 @@ extension ISCSIServer {
     private func abortTasks(
         of unit: ServedUnit, areCleared: Bool, where matches: (Session) -> Bool
     ) -> [EventLoopFuture<Void>] {
-        let handlers = self.state.withLock { state in
-            state.sessions.values.filter { matches($0.session) }.compactMap(\.handler)
+        let sessions = self.state.withLock { state in
+            state.sessions.values.filter { matches($0.session) }.map(\.live)
         }
-        return handlers.map { handler in
-            handler.eventLoop.flatSubmit { handler.value.abortTasks(of: unit, areCleared: areCleared) }
+        return sessions.map { live in
+            live.eventLoop.flatSubmit { live.value.abortTasks(of: unit, areCleared: areCleared) }
         }
+    }
+}
+
+extension ISCSIServer.Entry {
+    /// Closes all connections of the session.
+    fileprivate func cutOff() {
+        let live = self.live
+        live.eventLoop.execute { live.value.cutOff() }
     }
 }
 
@@ -347,23 +371,22 @@ extension ISCSIServer {
         for portal in portals {
             try? await portal.close()
         }
-        for entry in entries {
-            guard let handler = entry.handler else {
-                entry.session.channel.close(promise: nil)
-                continue
-            }
-            entry.session.channel.eventLoop.execute { handler.value.drain() }
+        let channels = entries.map { entry in
+            let live = entry.live
+            return live.eventLoop.submit { live.value.drain() }
         }
         let cutOff = Task {
             try await Task.sleep(for: grace)
-            for entry in entries {
-                entry.session.channel.close(promise: nil)
-            }
+            for entry in entries { entry.cutOff() }
         }
         for entry in entries {
             try? await entry.finished.futureResult.get()
-            // The last answers may still be on their way.
-            try? await entry.session.channel.closeFuture.get()
+        }
+        // The last answers may still be on their way.
+        for future in channels {
+            for channel in (try? await future.get()) ?? [] {
+                try? await channel.closeFuture.get()
+            }
         }
         cutOff.cancel()
     }

@@ -107,19 +107,21 @@ final class LoginHandler: ChannelDuplexHandler {
         _ context: ChannelHandlerContext
     ) {
         let bound = NIOLoopBound((self, context), eventLoop: context.eventLoop)
-        self.server.enter(login, channel: context.channel).whenComplete { outcome in
+        // The answer to this request is the login phase's last.
+        let statSN = self.statSN &+ 1
+        self.server.enter(login, channel: context.channel, statSN: statSN).whenComplete { outcome in
             let (handler, context) = bound.value
             guard handler.phase == .establishing else {
-                // The connection went while an older session of the same name was being ended.
-                if case .success(.entered(let session)) = outcome { handler.server.forget(session) }
+                // The connection went while an older one of the same name was being ended.
+                if case .success(.entered(let entered)) = outcome { entered.abandon() }
                 return
             }
             var response = response
             switch outcome {
-            case .success(.entered(let session)):
-                response.tsih = session.tsih
-                handler.send(response, request, context)
-                handler.handOver(session, context)
+            case .success(.entered(let entered)):
+                response.tsih = entered.tsih
+                handler.send(response, request, context, window: entered.window)
+                handler.handOver(entered, context)
             case .success(.refused(let status, let reason)):
                 response.transits = false
                 response.status = status
@@ -147,13 +149,17 @@ final class LoginHandler: ChannelDuplexHandler {
 
     @discardableResult
     private func send(
-        _ response: LoginResponse, _ request: LoginRequest, _ context: ChannelHandlerContext
+        _ response: LoginResponse, _ request: LoginRequest, _ context: ChannelHandlerContext,
+        window: (expCmdSN: UInt32, maxCmdSN: UInt32)? = nil
     ) -> EventLoopFuture<Void> {
         var header = response.header
         header.dataSegmentLength = response.text.readableBytes
         header[field: 24] = self.statSN
-        header[field: 28] = request.cmdSN
-        header[field: 32] = request.cmdSN &+ ISCSI.Limits.commandWindow &- 1
+        // A session that is there already has its window; until that is known, an initiator ignores both numbers where
+        // MaxCmdSN lies before ExpCmdSN - 1 (RFC 7143 §4.2.2.1).
+        let size = request.tsih == 0 ? ISCSI.Limits.commandWindow : .max
+        header[field: 28] = window?.expCmdSN ?? request.cmdSN
+        header[field: 32] = window?.maxCmdSN ?? request.cmdSN &+ size &- 1
         self.statSN &+= 1
         var output = context.channel.allocator.buffer(capacity: 512)
         header.write(to: &output)
@@ -163,16 +169,20 @@ final class LoginHandler: ChannelDuplexHandler {
     }
 
     /// The full-feature phase begins: what has come after the login belongs to it.
-    private func handOver(_ session: Session, _ context: ChannelHandlerContext) {
+    private func handOver(_ entered: EnteredConnection, _ context: ChannelHandlerContext) {
         self.phase = .ended
-        let handler = ConnectionHandler(
-            server: self.server, session: session, statSN: self.statSN, framer: self.framer)
+        let pipeline = context.pipeline.syncOperations
         do {
-            try context.pipeline.syncOperations.addHandler(handler, position: .after(self))
+            if entered.handler.eventLoop === context.eventLoop {
+                try pipeline.addHandler(entered.handler.value, position: .after(self))
+                entered.handler.value.begin(self.framer)
+            } else {
+                try pipeline.addHandler(RelayHandler(entered.handler, framer: self.framer), position: .after(self))
+            }
             if self.isReadHeldBack { context.read() }
-            context.pipeline.syncOperations.removeHandler(self, promise: nil)
+            pipeline.removeHandler(self, promise: nil)
         } catch {
-            self.server.forget(session)
+            entered.abandon()
             context.close(promise: nil)
         }
     }
@@ -183,6 +193,14 @@ final class LoginHandler: ChannelDuplexHandler {
 }
 
 extension LoginHandler: RemovableChannelHandler {}
+
+extension EnteredConnection {
+    /// The connection will not begin.
+    func abandon() {
+        let handler = self.handler
+        handler.eventLoop.execute { handler.value.ended(reason: "the initiator gave up its login") }
+    }
+}
 
 @available(*, unavailable)
 extension LoginHandler: Sendable {}

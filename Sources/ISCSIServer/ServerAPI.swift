@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 // SPDX-FileCopyrightText: the Apus authors
 
+package import ISCSI
+
 /// An address that accepts iSCSI connections.
 package struct Portal: Hashable, Sendable, CustomStringConvertible {
     /// A numeric IPv4 or IPv6 address; `0.0.0.0` and `::` stand for all.
@@ -27,6 +29,8 @@ package struct TargetDefinition: Sendable {
     /// The units by LUN.
     package var units: [UInt16: ServedUnit]
     package var access: Access
+    /// What its sessions may agree on.
+    package var offer: SessionOffer
 
     /// Who may log in.
     package enum Access: Sendable {
@@ -38,13 +42,14 @@ package struct TargetDefinition: Sendable {
 
     package init(
         name: String, alias: String? = nil, portalGroupTag: UInt16 = 1,
-        units: [UInt16: ServedUnit], access: Access
+        units: [UInt16: ServedUnit], access: Access, offer: SessionOffer = SessionOffer()
     ) {
         self.name = name
         self.alias = alias
         self.portalGroupTag = portalGroupTag
         self.units = units
         self.access = access
+        self.offer = offer
     }
 }
 

@@ -14,7 +14,10 @@ final class Session: Sendable {
     let nexus: Nexus
     let remoteAddress: String
     let localAddress: String
+    /// That of the first connection.
     let channel: any Channel
+    /// Where all connections of the session are served.
+    let loop: any EventLoop
     let counters = Counters()
 
     /// What a session has done. Written by its event loop alone, so that relaxed loads and stores suffice.
@@ -36,6 +39,7 @@ final class Session: Sendable {
         self.tsih = tsih
         self.login = login
         self.channel = channel
+        self.loop = channel.eventLoop
         self.remoteAddress = channel.remoteAddress?.portalDescription ?? "unknown"
         self.localAddress = channel.localAddress?.portalDescription ?? "unknown"
         self.nexus = Nexus(

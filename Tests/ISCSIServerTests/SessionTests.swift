@@ -89,22 +89,6 @@ struct SessionTests {
         }
     }
 
-    @Test func `a second connection of a session, and one of a session that is not there`() async throws {
-        let store = try ScriptedStore()
-        try await ServerUnderTest.run([store]) { test in
-            let socket = try await InitiatorSocket(test.portal)
-            let answer = try await socket.login()
-            let tsih = UInt16(truncatingIfNeeded: answer.header.lun)
-            #expect(tsih != 0)
-            let second = try await InitiatorSocket(test.portal)
-            #expect(try await second.login(tsih: tsih).loginStatus == 0x0206)
-            let stray = try await InitiatorSocket(test.portal)
-            #expect(try await stray.login(isid: 9, tsih: tsih &+ 1).loginStatus == 0x020a)
-            #expect(await stray.receiveUntilEnd().isEmpty)
-            try await socket.expectAlive()
-        }
-    }
-
     @Test func `who may not, and what is not there`() async throws {
         let store = try ScriptedStore()
         let friend = "iqn.2026-11.org.example:FRIEND"

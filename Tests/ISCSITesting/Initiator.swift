@@ -81,6 +81,8 @@ package struct Initiator: Sendable {
             }
             self.expStatSN = pdu.advancesStatSN ? pdu.statSN &+ 1 : pdu.statSN
         }
+        // Numbers that contradict each other are ignored (RFC 7143 §4.2.2.1); a login knows no others before it joins.
+        if opcode == .loginResponse, SerialNumber(pdu.maxCmdSN).precedes(SerialNumber(pdu.expCmdSN &- 1)) { return }
         if SerialNumber(pdu.expCmdSN).precedes(SerialNumber(self.expCmdSN)) {
             self.complaints.append("\(opcode): ExpCmdSN went back from \(self.expCmdSN) to \(pdu.expCmdSN)")
         }

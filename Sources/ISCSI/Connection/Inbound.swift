@@ -14,8 +14,7 @@ package enum Inbound: Sendable {
     /// Data-Out of an open task was lost or came out of order: end the task with that (RFC 7143 §7.8, §7.9).
     case dataOutLost(initiatorTaskTag: UInt32, reason: String)
     case taskManagement(TaskManagementRequest)
-    /// The logout has been answered: send what is in the output, then close the connection.
-    case loggedOut
+    case logout(LogoutRequest)
     /// The connection cannot go on (error recovery level 0): close it. The reason is for the log.
     case close(reason: String)
 }

@@ -132,31 +132,9 @@ extension TargetConnection {
     package mutating func ping(output: inout ByteBuffer) {
         var header = BasicHeaderSegment(.nopIn, flags: 0x80)
         header.initiatorTaskTag = reservedTag
-        header[field: 20] = self.nextTargetTransferTag
-        self.nextTargetTransferTag &+= self.nextTargetTransferTag == reservedTag - 1 ? 2 : 1
+        header[field: 20] = self.session.takeTransferTag()
         // A ping carries the next StatSN without using it up.
         self.write(&header, advancingStatSN: false, &output)
-    }
-
-    /// Answers a Logout Request (RFC 7143 §11.14, §11.15).
-    mutating func receivedLogout(_ pdu: PDU, _ output: inout ByteBuffer) -> Inbound {
-        let reason = pdu.header.flags & 0x7f
-        let connectionID = UInt16(truncatingIfNeeded: pdu.header[field: 20] >> 16)
-        var header = BasicHeaderSegment(.logoutResponse, flags: 0x80)
-        header.initiatorTaskTag = pdu.header.initiatorTaskTag
-        header[field: 40] = UInt32(self.parameters.defaultTime2WaitSeconds) << 16
-        let closes: Bool
-        switch reason {
-        case 0: closes = true
-        case 1: closes = connectionID == self.login.connectionID
-        default: closes = false
-        }
-        if !closes {
-            // 1: no such connection; 2: recovery of a connection is not supported.
-            header.opcodeSpecific = UInt16(reason == 1 ? 1 : 2) << 8
-        }
-        self.write(&header, advancingStatSN: true, &output)
-        return closes ? .loggedOut : .nothing
     }
 }
 
@@ -167,7 +145,7 @@ extension TargetConnection {
     mutating func write(
         _ header: inout BasicHeaderSegment, advancingStatSN: Bool, _ output: inout ByteBuffer
     ) {
-        let (expCmdSN, maxCmdSN) = self.window.advance()
+        let (expCmdSN, maxCmdSN) = self.session.window.advance()
         header[field: 24] = self.statSN.value
         header[field: 28] = expCmdSN
         header[field: 32] = maxCmdSN

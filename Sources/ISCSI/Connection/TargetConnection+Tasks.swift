@@ -13,55 +13,51 @@ extension TargetConnection {
     }
 
     private mutating func open(_ command: SCSICommand, dataOut: DataOutTransfer?) {
-        var task = OpenTask(command: command, dataOut: dataOut)
+        var task = OpenTask(command: command, connection: self.number, dataOut: dataOut)
         // The data came with the command's own PDU, and whoever serves it has it by now.
         task.command.immediateData = ByteBuffer()
-        self.tasks[command.initiatorTaskTag] = task
+        self.session.tasks[command.initiatorTaskTag] = task
         if command.isImmediate {
-            self.immediateTasks += 1
+            self.session.immediateTasks += 1
         } else {
-            self.window.taskBegan()
+            self.session.window.taskBegan()
         }
     }
 
     /// Takes a task out of the table: it has been answered, or was aborted and will not be.
     @discardableResult
     package mutating func close(_ initiatorTaskTag: UInt32) -> SCSICommand? {
-        guard let task = self.tasks.removeValue(forKey: initiatorTaskTag) else { return nil }
+        guard let task = self.session.tasks.removeValue(forKey: initiatorTaskTag) else { return nil }
+        assert(task.connection == self.number)
         self.chargedBytes -= task.chargedBytes
         if task.isQueued {
             self.solicitQueue.removeAll { $0 == initiatorTaskTag }
         }
         if task.command.isImmediate {
-            self.immediateTasks -= 1
+            self.session.immediateTasks -= 1
         } else {
-            self.window.taskEnded()
+            self.session.window.taskEnded()
         }
         return task.command
-    }
-
-    /// The open tasks' tags: all, or those of one LUN.
-    package func openTasks(lun: UInt64? = nil) -> [UInt32] {
-        self.tasks.values.filter { lun == nil || $0.command.lun == lun }.map(\.command.initiatorTaskTag)
     }
 
     /// What becomes of an ABORT TASK whose task is not open (RFC 7143 §11.6.1): one that lies in the window and has
     /// not had its turn is taken as come and aborted. An immediate command is referred to by the request's own CmdSN
     /// (§11.5.5), which is not its to take.
-    package mutating func abortUnknown(_ request: TaskManagementRequest) -> TaskManagementResponse {
+    package func abortUnknown(_ request: TaskManagementRequest) -> TaskManagementResponse {
         let referenced = SerialNumber(request.referencedCmdSN)
-        guard referenced.precedes(SerialNumber(request.cmdSN)), !referenced.precedes(self.window.expCmdSN),
-            !self.window.maxCmdSN.precedes(referenced)
+        guard referenced.precedes(SerialNumber(request.cmdSN)), !referenced.precedes(self.session.window.expCmdSN),
+            !self.session.window.maxCmdSN.precedes(referenced)
         else { return .noSuchTask }
-        if case .waiting(let pdu) = self.held[referenced.value],
+        if case .waiting(let pdu, _) = self.session.held[referenced.value],
             pdu.header.initiatorTaskTag != request.referencedTaskTag
         {
             return .noSuchTask
         }
-        if referenced == self.window.expCmdSN {
-            _ = self.window.received(referenced)
+        if referenced == self.session.window.expCmdSN {
+            _ = self.session.window.received(referenced)
         } else {
-            self.held[referenced.value] = .aborted
+            self.session.held[referenced.value] = .aborted
         }
         return .complete
     }
@@ -95,17 +91,20 @@ extension TargetConnection {
         let charged = data.readableBytes
         self.chargedBytes += charged
         self.open(command, dataOut: transfer)
-        self.tasks[command.initiatorTaskTag]?.chargedBytes = charged
-        self.tasks[command.initiatorTaskTag]?.isGathered = isGathered
+        self.session.tasks[command.initiatorTaskTag]?.chargedBytes = charged
+        self.session.tasks[command.initiatorTaskTag]?.isGathered = isGathered
         self.queueForR2T(command.initiatorTaskTag)
         return .pending(data)
     }
 
     mutating func receivedDataOut(_ pdu: PDU) -> Inbound {
         let tag = pdu.header.initiatorTaskTag
-        guard var task = self.tasks[tag], var transfer = task.dataOut else {
+        guard var task = self.session.tasks[tag], var transfer = task.dataOut else {
             // Its task was answered early or aborted; the initiator will learn that from the answer.
             return .nothing
+        }
+        guard task.connection == self.number else {
+            return .close(reason: "Data-Out of task \(tag), which is another connection's")
         }
         var data = pdu.data
         let transferTag = pdu.header[field: 20]
@@ -132,24 +131,24 @@ extension TargetConnection {
         }
         let isLast = transfer.isComplete
         task.dataOut = transfer
-        self.tasks[tag] = task
+        self.session.tasks[tag] = task
         self.queueForR2T(tag)
         return .data(initiatorTaskTag: tag, data, isLast: isLast)
     }
 
     /// Puts a task that wants an R2T at the end of the queue for one.
     private mutating func queueForR2T(_ tag: UInt32) {
-        guard let task = self.tasks[tag], !task.isQueued,
+        guard let task = self.session.tasks[tag], !task.isQueued,
             task.dataOut?.wantsR2T(maxOutstanding: self.parameters.maxOutstandingR2T) == true
         else { return }
-        self.tasks[tag]?.isQueued = true
+        self.session.tasks[tag]?.isQueued = true
         self.solicitQueue.append(tag)
     }
 
     /// The server is done with `count` bytes of a task's Data-Out and holds them no longer.
     package mutating func consumed(_ count: Int, of initiatorTaskTag: UInt32) {
-        guard self.tasks[initiatorTaskTag] != nil else { return }
-        self.tasks[initiatorTaskTag]?.chargedBytes -= count
+        guard self.session.tasks[initiatorTaskTag] != nil else { return }
+        self.session.tasks[initiatorTaskTag]?.chargedBytes -= count
         self.chargedBytes -= count
     }
 
@@ -158,7 +157,7 @@ extension TargetConnection {
         guard self.chargedBytes >= Limits.solicitedBytes else {
             return self.solicitQueue.isEmpty ? nil : self.solicitQueue.startIndex
         }
-        return self.solicitQueue.firstIndex { self.tasks[$0]?.isReserved == true }
+        return self.solicitQueue.firstIndex { self.session.tasks[$0]?.isReserved == true }
     }
 
     /// Sends the R2Ts that there is room for; called when a pass ends and when room has been made.
@@ -166,10 +165,10 @@ extension TargetConnection {
         let burst = self.parameters.maxBurstLength
         while let index = self.nextToSolicit {
             let tag = self.solicitQueue.remove(at: index)
-            guard var task = self.tasks[tag], var transfer = task.dataOut else { continue }
+            guard var task = self.session.tasks[tag], var transfer = task.dataOut, task.connection == self.number
+            else { continue }
             task.isQueued = false
-            let transferTag = self.nextTargetTransferTag
-            self.nextTargetTransferTag = transferTag &+ 1 == reservedTag ? 1 : transferTag &+ 1
+            let transferTag = self.session.takeTransferTag()
             let (offset, length, r2tSN) = transfer.solicit(targetTransferTag: transferTag, maxBurstLength: burst)
 
             var header = BasicHeaderSegment(.readyToTransfer, flags: 0x80)
@@ -187,7 +186,7 @@ extension TargetConnection {
             task.chargedBytes += charge
             self.chargedBytes += charge
             task.dataOut = transfer
-            self.tasks[tag] = task
+            self.session.tasks[tag] = task
             self.queueForR2T(tag)
         }
     }

@@ -23,49 +23,26 @@ package struct TargetConnection: ~Copyable {
     package let login: EstablishedLogin
     package internal(set) var parameters: OperationalParameters
 
+    package let session: TargetSession
+    /// What the session knows this connection by.
+    package let number: UInt32
     var statSN: SerialNumber
-    var window: CommandWindow
-    /// Commands that came before their turn, by CmdSN; the window bounds them.
-    var held: [UInt32: HeldCommand] = [:]
-    /// Commands that have been delivered and not yet answered, by ITT.
-    var tasks: [UInt32: OpenTask] = [:]
-    var immediateTasks = 0
     /// ITTs of the tasks that wait for an R2T, in turn.
     var solicitQueue = CircularBuffer<UInt32>()
     /// Bytes of Data-Out that have been asked for or have come, and are not yet consumed.
     var chargedBytes = 0
-    var nextTargetTransferTag: UInt32 = 1
     var text = TextExchange()
     var negotiation = Negotiation()
     /// Whether the initiator has sent a ping, and so will answer one. iPXE of 2019 ends its session when it is pinged.
     package internal(set) var initiatorPings = false
 
-    /// A place in the command order that is taken before its turn.
-    enum HeldCommand: Sendable {
-        case waiting(PDU)
-        /// Aborted: when its turn comes, it is passed over.
-        case aborted
-    }
-
-    /// A command that will be answered later.
-    struct OpenTask: Sendable {
-        var command: SCSICommand
-        var dataOut: DataOutTransfer?
-        var chargedBytes = 0
-        /// Whether its data is kept until all has come. It is charged as a whole with its first R2T, so that tasks of
-        /// this kind never wait for one another's rest.
-        var isGathered = false
-        var isReserved = false
-        /// Whether its tag is in `solicitQueue`, where it is once at most.
-        var isQueued = false
-    }
-
     /// - Parameter statSN: the first StatSN of the full-feature phase.
-    package init(login: EstablishedLogin, statSN: UInt32) {
+    package init(login: EstablishedLogin, session: TargetSession, statSN: UInt32) {
         self.login = login
         self.parameters = login.parameters
         self.statSN = SerialNumber(statSN)
-        self.window = CommandWindow(firstCmdSN: login.firstCmdSN)
+        self.session = session
+        self.number = session.enterConnection(id: login.connectionID)
     }
 
     /// Takes one PDU. Answers that the protocol gives by itself are appended to `output`.
@@ -93,17 +70,6 @@ package struct TargetConnection: ~Copyable {
         }
     }
 
-    /// The next command whose turn came when the one before it was delivered; nil when there is none.
-    package mutating func nextHeld(directory: some TargetDirectory, output: inout ByteBuffer) -> Inbound? {
-        while !self.held.isEmpty, let held = self.held.removeValue(forKey: self.window.expCmdSN.value) {
-            switch held {
-            case .waiting(let pdu): return self.received(pdu, directory: directory, output: &output)
-            case .aborted: _ = self.window.received(self.window.expCmdSN)
-            }
-        }
-        return nil
-    }
-
     /// PDUs that have a CmdSN: they are delivered in its order, or at once when immediate.
     private mutating func receivedNumbered(
         _ pdu: PDU, _ opcode: Opcode, _ directory: some TargetDirectory, _ output: inout ByteBuffer
@@ -111,13 +77,13 @@ package struct TargetConnection: ~Copyable {
         // An answer to our own ping has no task tag, and its CmdSN takes no place in the order (RFC 7143 §11.18).
         if opcode == .nopOut, pdu.header.initiatorTaskTag == reservedTag { return .nothing }
         if !pdu.header.isImmediate {
-            switch self.window.received(SerialNumber(pdu.header[field: 24])) {
+            switch self.session.window.received(SerialNumber(pdu.header[field: 24])) {
             case .deliver: break
             case .ignore: return .nothing
             case .hold:
                 // Of several with one CmdSN the first counts (RFC 7143 §4.2.2.1).
                 let cmdSN = pdu.header[field: 24]
-                if self.held[cmdSN] == nil { self.held[cmdSN] = .waiting(pdu) }
+                if self.session.held[cmdSN] == nil { self.session.held[cmdSN] = .waiting(pdu, on: self.number) }
                 return .nothing
             }
         }
@@ -142,11 +108,11 @@ package struct TargetConnection: ~Copyable {
             self.reject(pdu.header, .protocolError, &output)
             return .nothing
         }
-        guard self.tasks[command.initiatorTaskTag] == nil, command.initiatorTaskTag != reservedTag else {
+        guard self.session.tasks[command.initiatorTaskTag] == nil, command.initiatorTaskTag != reservedTag else {
             self.reject(pdu.header, .taskInProgress, &output)
             return .nothing
         }
-        guard !command.isImmediate || self.immediateTasks < Limits.immediateCommands else {
+        guard !command.isImmediate || self.session.immediateTasks < Limits.immediateCommands else {
             self.reject(pdu.header, .tooManyImmediateCommands, &output)
             return .nothing
         }

@@ -107,8 +107,7 @@ extension TargetConnection {
             header[field: 20] = reservedTag
         } else {
             if self.text.targetTransferTag == reservedTag {
-                self.text.targetTransferTag = self.nextTargetTransferTag
-                self.nextTargetTransferTag &+= self.nextTargetTransferTag == reservedTag - 1 ? 2 : 1
+                self.text.targetTransferTag = self.session.takeTransferTag()
             }
             header[field: 20] = self.text.targetTransferTag
         }

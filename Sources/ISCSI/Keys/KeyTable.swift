@@ -48,6 +48,11 @@ package struct KeyRow: Sendable {
     /// Whether the key says nothing in a discovery session.
     package let isIrrelevantToDiscovery: Bool
 
+    /// Whether the key is negotiated on a session's first connection only; names may be told again.
+    var isOfSession: Bool {
+        self.scope == .session && self.rule != .declaredText
+    }
+
     init(
         _ name: String, default defaultValue: String?, _ rule: CombiningRule, _ phase: KeyPhase,
         _ scope: KeyScope, irrelevantToDiscovery: Bool = false
@@ -77,7 +82,7 @@ package enum KeyTable {
         KeyRow("DataDigest", default: "None", .firstCommon(["CRC32C", "None"]), .login, .connection),
 
         KeyRow(
-            "MaxConnections", default: "1", .minimum(ours: 1, 1...65_535), .login, .session,
+            "MaxConnections", default: "1", .minimum(ours: Limits.maxConnections, 1...65_535), .login, .session,
             irrelevantToDiscovery: true),
         KeyRow("InitialR2T", default: "Yes", .or(ours: false), .login, .session, irrelevantToDiscovery: true),
         KeyRow("ImmediateData", default: "Yes", .and(ours: true), .login, .session, irrelevantToDiscovery: true),
@@ -92,15 +97,16 @@ package enum KeyTable {
             .minimum(ours: UInt32(Limits.firstBurstLength), 512...16_777_215), .login, .session,
             irrelevantToDiscovery: true),
         KeyRow("DefaultTime2Wait", default: "2", .maximum(ours: 0, 0...3_600), .login, .session),
-        // Nothing of a connection outlives it at error recovery level 0, so nothing is retained.
-        KeyRow("DefaultTime2Retain", default: "20", .minimum(ours: 0, 0...3_600), .login, .session),
+        KeyRow(
+            "DefaultTime2Retain", default: "20", .minimum(ours: Limits.time2RetainSeconds, 0...3_600), .login,
+            .session),
         KeyRow(
             "MaxOutstandingR2T", default: "1", .minimum(ours: Limits.maxOutstandingR2T, 1...65_535), .login,
             .session, irrelevantToDiscovery: true),
-        KeyRow("DataPDUInOrder", default: "Yes", .or(ours: true), .login, .session, irrelevantToDiscovery: true),
+        KeyRow("DataPDUInOrder", default: "Yes", .or(ours: false), .login, .session, irrelevantToDiscovery: true),
         KeyRow(
-            "DataSequenceInOrder", default: "Yes", .or(ours: true), .login, .session, irrelevantToDiscovery: true),
-        KeyRow("ErrorRecoveryLevel", default: "0", .minimum(ours: 0, 0...2), .login, .session),
+            "DataSequenceInOrder", default: "Yes", .or(ours: false), .login, .session, irrelevantToDiscovery: true),
+        KeyRow("ErrorRecoveryLevel", default: "0", .minimum(ours: Limits.errorRecoveryLevel, 0...2), .login, .session),
         KeyRow(
             "TaskReporting", default: "RFC3720", .firstCommon(["RFC3720"]), .login, .session,
             irrelevantToDiscovery: true),

@@ -14,9 +14,37 @@ package struct Negotiation: Sendable {
     private let isDiscovery: Bool
     /// Our list of AuthMethod.
     var authMethods = ["None"]
+    /// Whether this is a session's first connection, which agrees on what holds for all.
+    private let isLeading: Bool
+    private let offer: SessionOffer
+    /// What the keys that others depend on will be, once the request that is being answered has been gone through.
+    private var foreseen = OperationalParameters()
 
-    package init(isDiscovery: Bool = false) {
+    package init(isDiscovery: Bool = false, isLeading: Bool = true, offer: SessionOffer = SessionOffer()) {
         self.isDiscovery = isDiscovery
+        self.isLeading = isLeading
+        self.offer = offer
+    }
+
+    /// Looks at all `pairs` of a request before any of them is answered: some answers depend on later pairs.
+    package mutating func foresee(_ pairs: [KeyValue]) {
+        var ahead = self
+        for pair in pairs where ["ErrorRecoveryLevel", "DataSequenceInOrder"].contains(pair.key) {
+            _ = try? ahead.received(pair)
+        }
+        self.foreseen = ahead.agreed
+    }
+
+    /// The most that we agree to for reasons of this session, where the table's bound is a general one.
+    private func bound(_ key: String) -> UInt32 {
+        switch key {
+        case "MaxConnections": self.offer.maxConnections
+        case "ErrorRecoveryLevel": self.isDiscovery ? 0 : self.offer.errorRecoveryLevel
+        // Nothing of a connection outlives it below level 2, so nothing is retained.
+        case "DefaultTime2Retain": self.foreseen.errorRecoveryLevel == 2 ? .max : 0
+        case "MaxOutstandingR2T": self.foreseen.recoversOneSequenceAtATime ? 1 : .max
+        default: .max
+        }
     }
 
     /// The initiator broke the rules of negotiation; the login fails.
@@ -34,6 +62,8 @@ package struct Negotiation: Sendable {
         // Answers to what we never proposed mean nothing.
         if ["NotUnderstood", "Irrelevant", "Reject"].contains(pair.value) { return nil }
         if self.isDiscovery, row.isIrrelevantToDiscovery { return KeyValue(pair.key, "Irrelevant") }
+        // What holds for the session was agreed on its first connection (RFC 7143 §13, "Leading Only").
+        if !self.isLeading, row.isOfSession { return KeyValue(pair.key, "Irrelevant") }
         return self.combine(row, pair.value)
     }
 
@@ -79,7 +109,7 @@ package struct Negotiation: Sendable {
             guard let theirs = parseKeyNumber(value), range.contains(theirs) else {
                 return KeyValue(row.name, "Reject")
             }
-            outcome = "\(min(ours, theirs))"
+            outcome = "\(min(ours, theirs, self.bound(row.name)))"
         case .maximum(let ours, let range):
             guard let theirs = parseKeyNumber(value), range.contains(theirs) else {
                 return KeyValue(row.name, "Reject")
@@ -102,6 +132,7 @@ package struct Negotiation: Sendable {
     package var final: OperationalParameters {
         var parameters = self.agreed
         parameters.firstBurstLength = min(parameters.firstBurstLength, parameters.maxBurstLength)
+        if parameters.recoversOneSequenceAtATime { parameters.maxOutstandingR2T = 1 }
         return parameters
     }
 }

@@ -22,6 +22,21 @@ package struct OperationalParameters: Sendable, Equatable {
 
     package init() {}
 
+    /// Recovery of sequences that come in order can reach back to the last of them only, so that there may be but one
+    /// R2T outstanding (RFC 7143 §13.19).
+    var recoversOneSequenceAtATime: Bool {
+        self.errorRecoveryLevel > 0 && self.dataSequenceInOrder
+    }
+
+    /// These parameters on another connection of the session: what holds for a connection alone is taken from `other`.
+    package func joined(by other: OperationalParameters) -> OperationalParameters {
+        var parameters = self
+        parameters.headerDigest = other.headerDigest
+        parameters.dataDigest = other.dataDigest
+        parameters.initiatorMaxRecvDataSegmentLength = other.initiatorMaxRecvDataSegmentLength
+        return parameters
+    }
+
     /// Takes over an agreed value; a key that stands for no parameter changes nothing.
     mutating func set(_ key: String, _ value: String) {
         let yes = value == "Yes"

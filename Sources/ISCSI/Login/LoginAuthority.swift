@@ -25,7 +25,9 @@ package protocol LoginAuthority {
 /// The authority's answer.
 package enum LoginDecision: Sendable {
     /// Let in once they have proved who they are, where that is asked for.
-    case admitted(portalGroupTag: UInt16, alias: String?, authentication: Authentication = .none)
+    case admitted(
+        portalGroupTag: UInt16, alias: String?, authentication: Authentication = .none,
+        offer: SessionOffer = SessionOffer())
     /// Sent elsewhere: to `address`, which RFC 7143 §13.8 spells.
     case redirected(to: String, isPermanent: Bool)
     /// Refused with this status, for a reason in words for the operator's log.

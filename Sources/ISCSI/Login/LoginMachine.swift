@@ -132,7 +132,6 @@ package struct LoginMachine: Sendable {
         case "Discovery": self.isDiscovery = true
         case let other: throw Refusal(.sessionTypeNotSupported, "SessionType=\(other)")
         }
-        self.negotiation = Negotiation(isDiscovery: self.isDiscovery)
         let targetName = self.isDiscovery ? nil : value("TargetName")
         guard self.isDiscovery || targetName != nil else {
             throw Refusal(.missingParameter, "a normal session's first login request has no TargetName")
@@ -149,7 +148,9 @@ package struct LoginMachine: Sendable {
         self.identity = identity
         self.connectionID = request.connectionID
         switch authority.decide(identity) {
-        case .admitted(let tag, let alias, let authentication):
+        case .admitted(let tag, let alias, let authentication, let offer):
+            self.negotiation = Negotiation(
+                isDiscovery: self.isDiscovery, isLeading: request.tsih == 0, offer: offer)
             self.portalGroupTag = tag
             self.targetAlias = alias
             try self.require(authentication)
@@ -189,6 +190,7 @@ package struct LoginMachine: Sendable {
     }
 
     private mutating func negotiate(_ pairs: [KeyValue], into answers: inout [KeyValue]) throws(Refusal) {
+        self.negotiation.foresee(pairs)
         for pair in pairs where self.chap == nil || !CHAPExchange.isKey(pair.key) {
             if KeyTable.row(pair.key)?.phase == .fullFeature {
                 throw Refusal(.invalidDuringLogin, "\(pair.key) belongs to the full-feature phase")

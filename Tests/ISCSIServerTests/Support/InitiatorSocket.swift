@@ -111,9 +111,9 @@ extension InitiatorSocket {
     /// Sends a whole login in one request and returns its answer.
     func login(
         name: String = InitiatorSocket.name, target: String? = InitiatorSocket.target, isid: UInt64 = 0x0002_3d00_0001,
-        tsih: UInt16 = 0, keys: [String] = InitiatorSocket.keys
+        tsih: UInt16 = 0, connectionID: UInt16 = 0, keys: [String] = InitiatorSocket.keys
     ) async throws -> PDU {
-        self.sendLogin(name: name, target: target, isid: isid, tsih: tsih, keys: keys)
+        self.sendLogin(name: name, target: target, isid: isid, tsih: tsih, connectionID: connectionID, keys: keys)
         let answer = try await self.receive()
         #expect(answer.header.opcode == .loginResponse)
         self.initiator.headerDigest = answer.pairs.contains("HeaderDigest=CRC32C")
@@ -123,12 +123,15 @@ extension InitiatorSocket {
 
     func sendLogin(
         name: String = InitiatorSocket.name, target: String? = InitiatorSocket.target, isid: UInt64 = 0x0002_3d00_0001,
-        tsih: UInt16 = 0, keys: [String] = InitiatorSocket.keys
+        tsih: UInt16 = 0, connectionID: UInt16 = 0, keys: [String] = InitiatorSocket.keys
     ) {
         let kind = target.map { ["TargetName=\($0)", "SessionType=Normal"] } ?? ["SessionType=Discovery"]
         let pairs = (["InitiatorName=\(name)"] + kind + keys).flatMap { text($0) }
         self.sendBytes(
-            Request.login(csg: 1, nsg: 3, isid: isid, tsih: tsih, cmdSN: self.initiator.cmdSN, text: pairs).encode())
+            Request.login(
+                csg: 1, nsg: 3, isid: isid, tsih: tsih, cmdSN: self.initiator.cmdSN, connectionID: connectionID,
+                text: pairs
+            ).encode())
     }
 
     /// Logs in and takes the unit attention of each LUN.

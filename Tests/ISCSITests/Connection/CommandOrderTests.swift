@@ -44,7 +44,7 @@ struct CommandOrderTests {
         for cmdSN in [1, 0, 0xffff_ffff, 2 + Limits.commandWindow, 0x8000_0000] as [UInt32] {
             #expect(try target.pass(Self.numbered(Self.read(5), cmdSN)).readableBytes == 0)
         }
-        #expect(target.inbound.count == 1 && target.connection.held.isEmpty)
+        #expect(target.inbound.count == 1 && target.session.held.isEmpty)
     }
 
     @Test func `of two commands with one CmdSN that wait, the first counts`() throws {

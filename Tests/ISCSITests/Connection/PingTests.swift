@@ -47,7 +47,7 @@ struct PingTests {
 
     @Test func `transfer tags never are the reserved one`() {
         let target = ScriptedTarget()
-        target.connection.nextTargetTransferTag = 0xffff_fffd
+        target.session.nextTransferTag = 0xffff_fffd
         var initiator = Initiator()
         let pings = (0..<4).flatMap { _ in initiator.receive(target.act { $0.ping(output: &$1) }) }
         #expect(!pings.map(\.transferTag).contains(0xffff_ffff))

@@ -12,6 +12,7 @@ import Testing
 /// In `automatic` mode READ (10) is answered with blocks of a pattern, WRITE (10) takes its data, and every other
 /// command ends with CHECK CONDITION; otherwise what comes in is only noted in `inbound`.
 final class ScriptedTarget {
+    let session: TargetSession
     var connection: TargetConnection
     private var framer = PDUFramer(maxDataSegmentLength: Limits.maxRecvDataSegmentLength)
     var directory = Targets()
@@ -33,14 +34,32 @@ final class ScriptedTarget {
 
     static let blockSize = 512
 
+    /// The other connections of the session.
+    private var siblings: [ScriptedTarget] = []
+
     init(
         isDiscovery: Bool = false, cmdSN: UInt32 = 1, statSN: UInt32 = 1,
         _ configure: (inout OperationalParameters) -> Void = { _ in }
     ) {
         let login = Self.login(isDiscovery: isDiscovery, cmdSN: cmdSN, configure)
-        self.connection = TargetConnection(login: login, statSN: statSN)
+        self.session = TargetSession(login: login)
+        self.connection = TargetConnection(login: login, session: self.session, statSN: statSN)
         self.framer.hasHeaderDigest = login.parameters.headerDigest
         self.framer.hasDataDigest = login.parameters.dataDigest
+    }
+
+    /// A further connection of the session of `first`.
+    init(joining first: ScriptedTarget, connectionID: UInt16, statSN: UInt32 = 1) {
+        var login = first.connection.login
+        login.connectionID = connectionID
+        self.session = first.session
+        self.connection = TargetConnection(login: login, session: first.session, statSN: statSN)
+        self.framer.hasHeaderDigest = login.parameters.headerDigest
+        self.framer.hasDataDigest = login.parameters.dataDigest
+        for other in [first] + first.siblings {
+            self.siblings.append(other)
+            other.siblings.append(self)
+        }
     }
 
     static func login(
@@ -66,11 +85,16 @@ final class ScriptedTarget {
         self.framer.append(bytes)
         while let pdu = try self.framer.next() {
             self.take(self.connection.received(pdu, directory: self.directory, output: &self.output))
-            while let held = self.connection.nextHeld(directory: self.directory, output: &self.output) {
-                self.take(held)
+            while let held = self.session.nextHeld() {
+                let owner = ([self] + self.siblings).first { $0.connection.number == held.connection }
+                owner?.deliver(held.pdu)
             }
         }
         return self.endPass()
+    }
+
+    private func deliver(_ pdu: PDU) {
+        self.take(self.connection.received(pdu, directory: self.directory, output: &self.output))
     }
 
     /// What ends a pass: R2Ts, then everything leaves.
@@ -97,7 +121,9 @@ final class ScriptedTarget {
             self.gathering[tag] = nil
             if let command = self.connection.close(tag) { self.finish(command, status: 0x02) }
         case .taskManagement(let request): self.connection.respond(to: request, .complete, output: &self.output)
-        case .nothing, .loggedOut, .close: break
+        case .logout(let request):
+            self.connection.respond(to: request, self.session.response(to: request), output: &self.output)
+        case .nothing, .close: break
         }
     }
 

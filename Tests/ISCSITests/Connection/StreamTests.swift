@@ -115,13 +115,13 @@ struct StreamTests {
         var initiator = Initiator()
         var closed = 0
         for round in 0..<10_000 {
-            let request = Self.nonsense(round, target.connection.window.expCmdSN.value, &generator)
-            initiator.cmdSN = target.connection.window.expCmdSN.value &+ 200
+            let request = Self.nonsense(round, target.session.window.expCmdSN.value, &generator)
+            initiator.cmdSN = target.session.window.expCmdSN.value &+ 200
             _ = initiator.receive(try target.pass(request.encode()))
             let isBounded =
-                target.connection.tasks.count <= Int(Limits.commandWindow) + Limits.immediateCommands
-                && target.connection.held.count <= Int(Limits.commandWindow) && target.connection.chargedBytes >= 0
-                && target.connection.solicitQueue.count <= target.connection.tasks.count
+                target.session.tasks.count <= Int(Limits.commandWindow) + Limits.immediateCommands
+                && target.session.held.count <= Int(Limits.commandWindow) && target.connection.chargedBytes >= 0
+                && target.connection.solicitQueue.count <= target.session.tasks.count
             guard initiator.complaints.isEmpty, isBounded else {
                 Issue.record("seed \(seed), round \(round): \(initiator.complaints)")
                 break
@@ -129,7 +129,7 @@ struct StreamTests {
             if case .close = target.inbound.last {
                 closed += 1
                 target = ScriptedTarget(cmdSN: UInt32(truncatingIfNeeded: generator.next()))
-                initiator = Initiator(cmdSN: target.connection.window.expCmdSN.value)
+                initiator = Initiator(cmdSN: target.session.window.expCmdSN.value)
             }
         }
         #expect(closed > 10)

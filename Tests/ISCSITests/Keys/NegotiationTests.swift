@@ -28,11 +28,12 @@ struct NegotiationTests {
         // Yes and No.
         ("InitialR2T", "Yes", "Yes"), ("InitialR2T", "No", "No"), ("InitialR2T", "yes", "Reject"),
         ("ImmediateData", "Yes", "Yes"), ("ImmediateData", "No", "No"), ("ImmediateData", "1", "Reject"),
-        ("DataPDUInOrder", "Yes", "Yes"), ("DataPDUInOrder", "No", "Yes"), ("DataPDUInOrder", "", "Reject"),
-        ("DataSequenceInOrder", "Yes", "Yes"), ("DataSequenceInOrder", "No", "Yes"),
+        ("DataPDUInOrder", "Yes", "Yes"), ("DataPDUInOrder", "No", "No"), ("DataPDUInOrder", "", "Reject"),
+        ("DataSequenceInOrder", "Yes", "Yes"), ("DataSequenceInOrder", "No", "No"),
         ("DataSequenceInOrder", "Maybe", "Reject"),
         // The smaller one.
-        ("MaxConnections", "1", "1"), ("MaxConnections", "65535", "1"), ("MaxConnections", "0", "Reject"),
+        ("MaxConnections", "1", "1"), ("MaxConnections", "8", "8"), ("MaxConnections", "65535", "64"),
+        ("MaxConnections", "0", "Reject"),
         ("MaxConnections", "65536", "Reject"),
         ("MaxBurstLength", "262144", "262144"), ("MaxBurstLength", "16776192", "1048576"),
         ("MaxBurstLength", "512", "512"), ("MaxBurstLength", "511", "Reject"),
@@ -43,7 +44,8 @@ struct NegotiationTests {
         ("DefaultTime2Retain", "20", "0"), ("DefaultTime2Retain", "0", "0"), ("DefaultTime2Retain", "3601", "Reject"),
         ("MaxOutstandingR2T", "1", "1"), ("MaxOutstandingR2T", "65535", "16"), ("MaxOutstandingR2T", "0", "Reject"),
         ("MaxOutstandingR2T", "65536", "Reject"),
-        ("ErrorRecoveryLevel", "0", "0"), ("ErrorRecoveryLevel", "2", "0"), ("ErrorRecoveryLevel", "3", "Reject"),
+        ("ErrorRecoveryLevel", "0", "0"), ("ErrorRecoveryLevel", "1", "1"), ("ErrorRecoveryLevel", "2", "2"),
+        ("ErrorRecoveryLevel", "3", "Reject"),
         ("iSCSIProtocolLevel", "1", "1"), ("iSCSIProtocolLevel", "2", "1"), ("iSCSIProtocolLevel", "32", "Reject"),
         // The larger one.
         ("DefaultTime2Wait", "0", "0"), ("DefaultTime2Wait", "2", "2"), ("DefaultTime2Wait", "3600", "3600"),
@@ -79,7 +81,10 @@ struct NegotiationTests {
         #expect(Self.answer("MaxOutstandingR2T", "4").1.maxOutstandingR2T == 4)
         #expect(Self.answer("DefaultTime2Wait", "10").1.defaultTime2WaitSeconds == 10)
         #expect(Self.answer("DefaultTime2Retain", "10").1.defaultTime2RetainSeconds == 0)
-        #expect(Self.answer("DataPDUInOrder", "No").1.dataPDUInOrder)
+        #expect(!Self.answer("DataPDUInOrder", "No").1.dataPDUInOrder)
+        #expect(!Self.answer("DataSequenceInOrder", "No").1.dataSequenceInOrder)
+        #expect(Self.answer("ErrorRecoveryLevel", "2").1.errorRecoveryLevel == 2)
+        #expect(Self.answer("MaxConnections", "3").1.maxConnections == 3)
     }
 
     @Test func `what is rejected leaves the default in force`() {
@@ -110,6 +115,55 @@ struct NegotiationTests {
         var negotiation = Negotiation()
         #expect(negotiation.declaration() == KeyValue("MaxRecvDataSegmentLength", "262144"))
         #expect(negotiation.declaration() == nil)
+    }
+
+    @Test func `a target may offer less`() throws {
+        var negotiation = Negotiation(offer: SessionOffer(maxConnections: 2, errorRecoveryLevel: 0))
+        #expect(try negotiation.received(KeyValue("MaxConnections", "8")) == KeyValue("MaxConnections", "2"))
+        #expect(try negotiation.received(KeyValue("ErrorRecoveryLevel", "2")) == KeyValue("ErrorRecoveryLevel", "0"))
+    }
+
+    @Test(
+        arguments: [
+            // level, sequences in order; R2Ts, retention
+            (0, "Yes", "8", "0"), (1, "Yes", "1", "0"), (1, "No", "8", "0"), (2, "Yes", "1", "20"),
+            (2, "No", "8", "20"),
+        ])
+    func `what recovery demands is known before it is told`(level: Int, order: String, r2ts: String, retain: String)
+        throws
+    {
+        let pairs = [
+            KeyValue("MaxOutstandingR2T", "8"), KeyValue("DefaultTime2Retain", "30"),
+            KeyValue("DataSequenceInOrder", order), KeyValue("ErrorRecoveryLevel", "\(level)"),
+        ]
+        var negotiation = Negotiation()
+        negotiation.foresee(pairs)
+        let answers = try pairs.map { try negotiation.received($0)?.value }
+        #expect(answers == [r2ts, retain, order, "\(level)"])
+        #expect(negotiation.final.maxOutstandingR2T == UInt32(r2ts))
+        // Told one request earlier, several were agreed on; one is used.
+        var late = Negotiation()
+        for pair in pairs {
+            late.foresee([pair])
+            _ = try late.received(pair)
+        }
+        #expect(late.agreed.maxOutstandingR2T == 8 && late.final.maxOutstandingR2T == UInt32(r2ts))
+    }
+
+    @Test func `what holds for a session is Irrelevant on its further connections`() throws {
+        var negotiation = Negotiation(isLeading: false)
+        for key in [
+            "MaxConnections", "InitialR2T", "ImmediateData", "MaxBurstLength", "FirstBurstLength", "MaxOutstandingR2T",
+            "DataPDUInOrder", "DataSequenceInOrder", "TaskReporting", "ErrorRecoveryLevel", "DefaultTime2Wait",
+        ] {
+            #expect(try negotiation.received(KeyValue(key, "1")) == KeyValue(key, "Irrelevant"))
+        }
+        #expect(try negotiation.received(KeyValue("InitiatorName", "iqn.2026-11.org.example:a")) == nil)
+        #expect(try negotiation.received(KeyValue("HeaderDigest", "CRC32C")) == KeyValue("HeaderDigest", "CRC32C"))
+        var session = OperationalParameters()
+        session.maxConnections = 4
+        let joined = session.joined(by: negotiation.final)
+        #expect(joined.headerDigest && joined.maxConnections == 4)
     }
 
     @Test func `keys that mean nothing to a discovery session are Irrelevant there`() throws {

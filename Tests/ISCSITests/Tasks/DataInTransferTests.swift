@@ -50,7 +50,8 @@ struct DataInTransferTests {
                 parameters.initiatorMaxRecvDataSegmentLength = segment
                 parameters.maxBurstLength = burst
             }
-            var connection = TargetConnection(login: login, statSN: 1)
+            var connection = TargetConnection(
+                login: login, session: TargetSession(login: login), statSN: 1)
             var transfer = DataInTransfer(try Self.command(expectedLength: wanted), wanted: wanted)
             var initiator = Initiator()
             var output = ByteBuffer()

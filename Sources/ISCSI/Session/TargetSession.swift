@@ -1,0 +1,92 @@
+// SPDX-License-Identifier: Apache-2.0
+// SPDX-FileCopyrightText: the Apus authors
+
+import Wire
+
+/// What the connections of one session have in common: one command order, one table of tasks (RFC 7143 §4.2.2.1).
+///
+/// All connections of a session run on one event loop, so that this needs no lock: a session of one connection pays one
+/// more load for it, and one of many pays a hop for each socket read of those that came in elsewhere.
+///
+/// A command may come before its turn on one connection and get it by what comes on another. So whoever delivers a
+/// command asks afterwards for those that were held (`nextHeld`), and gives each to the connection that it came on:
+/// answers belong there (connection allegiance, RFC 7143 §4.2.2.1).
+package final class TargetSession {
+    package internal(set) var window: CommandWindow
+    /// Commands that came before their turn, by CmdSN; the window bounds them.
+    var held: [UInt32: HeldCommand] = [:]
+    /// Commands that have been delivered and not yet answered, by ITT, which is unique in the session.
+    var tasks: [UInt32: OpenTask] = [:]
+    var immediateTasks = 0
+    /// What was agreed when the session began.
+    package let parameters: OperationalParameters
+    /// The initiator's CIDs of the connections that are there, by their numbers.
+    private(set) var connectionIDs: [UInt32: UInt16] = [:]
+    private var lastConnection: UInt32 = 0
+    var nextTransferTag: UInt32 = 1
+
+    /// A place in the command order that is taken before its turn.
+    enum HeldCommand: Sendable {
+        case waiting(PDU, on: UInt32)
+        /// Aborted: when its turn comes, it is passed over.
+        case aborted
+    }
+
+    /// - Parameter login: that of the first connection.
+    package init(login: EstablishedLogin) {
+        self.window = CommandWindow(firstCmdSN: login.firstCmdSN)
+        self.parameters = login.parameters
+    }
+
+    /// ExpCmdSN and MaxCmdSN as they stand.
+    package var currentWindow: (expCmdSN: UInt32, maxCmdSN: UInt32) {
+        (self.window.expCmdSN.value, self.window.maxCmdSN.value)
+    }
+
+    /// The next command whose turn has come, and the number of its connection; nil when there is none.
+    package func nextHeld() -> (pdu: PDU, connection: UInt32)? {
+        while !self.held.isEmpty, let held = self.held.removeValue(forKey: self.window.expCmdSN.value) {
+            switch held {
+            case .waiting(let pdu, let connection): return (pdu, connection)
+            case .aborted: _ = self.window.received(self.window.expCmdSN)
+            }
+        }
+        return nil
+    }
+
+    /// A number for a new connection. The initiator's CID may come again; this does not.
+    func enterConnection(id: UInt16) -> UInt32 {
+        self.lastConnection += 1
+        self.connectionIDs[self.lastConnection] = id
+        return self.lastConnection
+    }
+
+    /// Forgets what a connection that is gone had not delivered: the initiator retries it on another (RFC 7143 §7.2.1).
+    package func leave(connection: UInt32) {
+        self.connectionIDs[connection] = nil
+        self.held = self.held.filter {
+            if case .waiting(_, on: connection) = $0.value { false } else { true }
+        }
+    }
+
+    /// A tag for an R2T, a ping or a text exchange; never the reserved one.
+    func takeTransferTag() -> UInt32 {
+        defer { self.nextTransferTag = self.nextTransferTag &+ 1 == reservedTag ? 1 : self.nextTransferTag + 1 }
+        return self.nextTransferTag
+    }
+}
+
+/// A command that will be answered later.
+struct OpenTask: Sendable {
+    var command: SCSICommand
+    /// The number of the connection that the task is allegiant to.
+    var connection: UInt32
+    var dataOut: DataOutTransfer?
+    var chargedBytes = 0
+    /// Whether its data is kept until all has come. It is charged as a whole with its first R2T, so that tasks of
+    /// this kind never wait for one another's rest.
+    var isGathered = false
+    var isReserved = false
+    /// Whether its tag is in its connection's queue for an R2T, where it is once at most.
+    var isQueued = false
+}
