@@ -6,18 +6,22 @@ PREFIX ?= /usr/local
 FIRMWARE ?= uefi
 METHOD ?= sanboot
 
-.PHONY: help demo test check bench build install clean
+.PHONY: help demo test test-boots check bench build install clean
 
 help: ## list what can be made
-	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## (.*)/  make \1\t\2/' | expand -t 18
+	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## (.*)/  make \1\t\2/' | expand -t 18
 
-demo: ## boot a QEMU machine without a disk to its login prompt (FIRMWARE=uefi|bios METHOD=sanboot|kernel)
+demo: ## boot a QEMU machine without a disk to its login prompt (FIRMWARE=uefi|bios METHOD=sanboot|kernel|firmware|http)
 	@scripts/setup
 	@scripts/demo "$(FIRMWARE)" "$(METHOD)"
 
 test: ## everything that CI runs: unit suites, real peers, whole boots
 	@scripts/setup
 	@scripts/test
+
+test-boots: build ## boot by every method, firmware and card to the login prompt (half an hour)
+	@scripts/setup
+	@Tests/boots/boots.sh .build/release/apus all
 
 check: ## what can be checked without running: format, imports, warnings
 	@scripts/check

@@ -10,11 +10,37 @@ import SystemPackage
 enum BootContent: Sendable {
     case memory(ByteBuffer)
     case file(OpenFile)
+    /// One after the other, none of them a sequence itself.
+    case sequence([BootContent])
 
     var size: Int {
         switch self {
         case .memory(let bytes): bytes.readableBytes
         case .file(let file): file.size
+        case .sequence(let parts): parts.reduce(0) { $0 + $1.size }
+        }
+    }
+
+    /// Exactly `count` bytes from `offset`, which are all there. Blocks while the file system does.
+    func read(offset: Int, count: Int) throws(OpenFile.Failure) -> ByteBuffer {
+        switch self {
+        case .memory(let bytes):
+            return bytes.getSlice(at: bytes.readerIndex + offset, length: count) ?? ByteBuffer()
+        case .file(let file):
+            return try file.read(offset: offset, count: count)
+        case .sequence(let parts):
+            var whole = ByteBufferAllocator().buffer(capacity: count)
+            var start = 0
+            for part in parts {
+                let end = start + part.size
+                let range = max(offset, start)..<max(max(offset, start), min(offset + count, end))
+                if !range.isEmpty {
+                    whole.writeImmutableBuffer(
+                        try part.read(offset: range.lowerBound - start, count: range.count))
+                }
+                start = end
+            }
+            return whole
         }
     }
 }

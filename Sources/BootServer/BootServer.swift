@@ -51,7 +51,8 @@ package actor BootServer {
         let isOnlyServer = if case .range = services.dhcp { true } else { false }
         let policy = BootPolicy(server: network.address, httpPort: services.httpPort, isOnlyServer: isOnlyServer)
         let catalogue = try Catalogue(
-            programsIn: services.firmwareFolder, policy: policy, directory: directory, tftpPort: services.tftpPort)
+            programsIn: services.firmwareFolder, loaders: services.loaders, policy: policy, directory: directory,
+            tftpPort: services.tftpPort)
         let addresses = MachineAddresses()
         for (role, port) in try Self.roles(services, network) {
             self.channels.append(

@@ -14,6 +14,8 @@ package struct BootServices: Sendable, Equatable {
     package var httpPort: Int
     /// The folder with iPXE's programs (Debian's package ipxe).
     package var firmwareFolder: String
+    /// The programs for Secure Boot and for UEFI HTTP Boot.
+    package var loaders: LoaderFiles
     /// Answers IPv6 router solicitations with "no router, no addresses", which spares iPXE a wait of 13 seconds.
     /// For networks without IPv6 routing only, such as the try-out's private bridge.
     package var advertisesNoRouter: Bool
@@ -30,7 +32,8 @@ package struct BootServices: Sendable, Equatable {
 
     package init(
         address: String, interface: String, dhcp: DHCPMode, tftpPort: Int = 69, httpPort: Int = 8080,
-        firmwareFolder: String = "/usr/lib/ipxe", advertisesNoRouter: Bool = false
+        firmwareFolder: String = "/usr/lib/ipxe", loaders: LoaderFiles = LoaderFiles(),
+        advertisesNoRouter: Bool = false
     ) {
         self.address = address
         self.interface = interface
@@ -38,7 +41,28 @@ package struct BootServices: Sendable, Equatable {
         self.tftpPort = tftpPort
         self.httpPort = httpPort
         self.firmwareFolder = firmwareFolder
+        self.loaders = loaders
         self.advertisesNoRouter = advertisesNoRouter
+    }
+}
+
+/// Where the UEFI programs are that Debian's packages bring besides iPXE.
+package struct LoaderFiles: Sendable, Equatable {
+    /// Signed by Microsoft (package shim-signed).
+    package var shim: String
+    /// Signed by Debian, with GRUB's network modules built in (package grub-efi-amd64-signed).
+    package var grub: String
+    /// What kernel and initramfs are put behind to be one program (package systemd-boot-efi).
+    package var stub: String
+
+    package init(
+        shim: String = "/usr/lib/shim/shimx64.efi.signed",
+        grub: String = "/usr/lib/grub/x86_64-efi-signed/grubnetx64.efi.signed",
+        stub: String = "/usr/lib/systemd/boot/efi/linuxx64.efi.stub"
+    ) {
+        self.shim = shim
+        self.grub = grub
+        self.stub = stub
     }
 }
 
@@ -53,6 +77,8 @@ package struct BootAssignment: Sendable, Equatable {
     package var portalAddress: String
     package var portalPort: Int
     package var lun: UInt16
+    /// Its firmware starts signed programs only.
+    package var isSecureBoot: Bool
 
     /// How the machine gets from its firmware to its kernel.
     package enum Method: Sendable, Equatable {
@@ -60,6 +86,10 @@ package struct BootAssignment: Sendable, Equatable {
         case sanboot
         /// iPXE fetches kernel and initramfs, which are files on this host.
         case kernel(kernelPath: String, initrdPath: String, arguments: String, transport: Transport)
+        /// The firmware attaches the LUN itself.
+        case firmware
+        /// UEFI HTTP Boot fetches kernel, initramfs and arguments as one program.
+        case http(kernelPath: String, initrdPath: String, arguments: String)
     }
 
     package enum Transport: String, Sendable, Equatable {
@@ -68,7 +98,7 @@ package struct BootAssignment: Sendable, Equatable {
 
     package init(
         client: String, method: Method, initiatorName: String, targetName: String,
-        portalAddress: String, portalPort: Int = 3260, lun: UInt16 = 0
+        portalAddress: String, portalPort: Int = 3260, lun: UInt16 = 0, isSecureBoot: Bool = false
     ) {
         self.client = client
         self.method = method
@@ -77,6 +107,7 @@ package struct BootAssignment: Sendable, Equatable {
         self.portalAddress = portalAddress
         self.portalPort = portalPort
         self.lun = lun
+        self.isSecureBoot = isSecureBoot
     }
 }
 
@@ -100,7 +131,7 @@ package enum BootEvent: Sendable {
     case transferred(MACAddress?, remote: String, Transfer)
     /// A transfer that failed, and why.
     case transferFailed(MACAddress?, remote: String, file: String, reason: String)
-    /// The machine asked for its iPXE script and got this one.
+    /// The machine asked for its boot script, iPXE's or GRUB's, and got this one.
     case scriptServed(MACAddress, client: String, method: String)
     /// A machine that the configuration does not know asked for its script.
     case unknownMachine(MACAddress)

@@ -43,11 +43,9 @@ final class DHCPHandler: ChannelInboundHandler {
             return
         }
         guard let client = BootClient(message) else { return }
-        let disk = self.catalogue.directory.assignment(for: client.mac).map { SANDisk($0) }
-        var boot = self.catalogue.policy.answer(client, disk: disk)
-        if client.program == .pxe, let program = boot.bootFile, !self.catalogue.hasProgram(program) {
-            boot = BootAnswer(refusal: "\(program) is not installed (Debian's package ipxe)")
-        }
+        let plan = self.catalogue.directory.assignment(for: client.mac).map { BootPlan($0) }
+        var boot = self.catalogue.policy.answer(client, plan: plan)
+        if let missing = self.catalogue.missing(for: client, boot) { boot = BootAnswer(refusal: missing) }
         let outcome = self.decide(message, client, boot)
         if message.type == .discover, self.concerns(outcome) {
             self.observer(

@@ -42,19 +42,21 @@ struct BootResponder: HTTPResponder {
         case .program(let name, let bytes):
             // Made anew with each start of the program, so its size will do as a validator for a transfer's ranges.
             let tag = EntityTag(inode: 0, size: bytes.readableBytes, modifiedNanoseconds: 0)
-            let isEFI = name.hasSuffix(".efi")
             return self.serve(
-                .memory(bytes), tag: tag, type: isEFI ? "application/efi" : "application/octet-stream", path: path,
+                .memory(bytes), tag: tag, type: name.hasSuffix(".efi") ? Self.program : Self.bytes, path: path,
                 request, context)
         case .script(let bytes, let mac, let assignment):
             if isHead { return Self.head(.ok, size: bytes.readableBytes, type: "text/plain") }
-            self.observer(.script(mac, assignment))
+            if let mac { self.observer(.script(mac, assignment)) }
             return Self.text(.ok, String(buffer: bytes), headers: [.cacheControl: "no-store"])
-        case .file(let file, _):
+        case .absent:
+            return Self.text(.notFound, "no such file\n")
+        case .files(let source):
             do {
-                let file = try await self.threads.runIfActive { try OpenFile(file) }
+                let opened = try await self.threads.runIfActive { try source.open() }
                 return self.serve(
-                    .file(file), tag: file.tag, type: "application/octet-stream", path: path, request, context)
+                    opened.content, tag: opened.tag, type: path.hasSuffix(".efi") ? Self.program : Self.bytes,
+                    path: path, request, context)
             } catch {
                 self.fail(path, context, "\(error)")
                 return Self.text(.notFound, "\(error)\n")
@@ -101,12 +103,12 @@ struct BootResponder: HTTPResponder {
                 case .memory(let bytes):
                     let slice = bytes.getSlice(at: bytes.readerIndex + range.lowerBound, length: range.count)
                     try await writer.write(slice ?? ByteBuffer())
-                case .file(let file):
+                case .file, .sequence:
                     var offset = range.lowerBound
                     while offset < range.upperBound {
                         let at = offset
                         let count = min(Limits.httpChunkBytes, range.upperBound - offset)
-                        let piece = try await self.threads.runIfActive { try file.read(offset: at, count: count) }
+                        let piece = try await self.threads.runIfActive { try content.read(offset: at, count: count) }
                         try await writer.write(piece)
                         offset += count
                     }
@@ -122,6 +124,9 @@ struct BootResponder: HTTPResponder {
                 .transferred(self.machine(path, remote), remote: remote?.ipAddress ?? "-", transfer))
         }
     }
+
+    private static let program = "application/efi"
+    private static let bytes = "application/octet-stream"
 
     private func machine(_ path: String, _ remote: SocketAddress?) -> MACAddress? {
         BootPath(path)?.mac ?? self.addresses.machine(at: remote)

@@ -74,19 +74,21 @@ final class TFTPListener: ChannelInboundHandler {
         case .program(_, let bytes):
             self.start(request, .memory(bytes), remote, context: context)
         case .script(let bytes, let mac, let assignment):
-            self.services.observer(.script(mac, assignment))
+            if let mac { self.services.observer(.script(mac, assignment)) }
             self.start(request, .memory(bytes), remote, context: context)
-        case .file(let path, _):
+        case .absent:
+            self.refuse(remote, .fileNotFound, "no such file", context: context)
+        case .files(let source):
             self.active.insert(remote)
             let bound = NIOLoopBound((listener: self, context: context), eventLoop: context.eventLoop)
             self.services.threads.runIfActive(eventLoop: context.eventLoop) {
-                try OpenFile(path)
+                try source.open()
             }.whenComplete { result in
                 let (listener, context) = bound.value
                 listener.active.remove(remote)
                 switch result {
-                case .success(let file):
-                    listener.start(request, .file(file), remote, context: context)
+                case .success(let opened):
+                    listener.start(request, opened.content, remote, context: context)
                 case .failure(let error):
                     listener.fail(request.file, remote, .fileNotFound, "\(error)", context: context)
                 }
@@ -152,6 +154,8 @@ extension BootEvent {
             switch assignment.method {
             case .sanboot: "sanboot"
             case .kernel: "kernel"
+            case .firmware: "firmware"
+            case .http: "http"
             }
         return .scriptServed(mac, client: assignment.client, method: method)
     }

@@ -71,8 +71,8 @@ final class TFTPTransferHandler: ChannelInboundHandler {
                 case .memory(let bytes):
                     let slice = bytes.getSlice(at: bytes.readerIndex + offset, length: count) ?? ByteBuffer()
                     queue += self.transfer.dataRead(slice, now: NIODeadline.milliseconds)
-                case .file(let file):
-                    self.read(file, offset, count, context)
+                case .file, .sequence:
+                    self.read(offset, count, context)
                 }
             case .ended(let end):
                 if hasWritten { context.flush() }
@@ -85,10 +85,11 @@ final class TFTPTransferHandler: ChannelInboundHandler {
         self.arm(context)
     }
 
-    private func read(_ file: OpenFile, _ offset: Int, _ count: Int, _ context: ChannelHandlerContext) {
+    private func read(_ offset: Int, _ count: Int, _ context: ChannelHandlerContext) {
+        let content = self.content
         let bound = NIOLoopBound((handler: self, context: context), eventLoop: context.eventLoop)
         self.services.threads.runIfActive(eventLoop: context.eventLoop) {
-            try file.read(offset: offset, count: count)
+            try content.read(offset: offset, count: count)
         }.whenComplete { result in
             let (handler, context) = bound.value
             guard !handler.hasEnded else { return }

@@ -15,7 +15,7 @@ package enum Stage: Int, Hashable, Sendable, Comparable, Codable, CaseIterable {
         case .discover: "DHCP discover"
         case .offer: "DHCP offer"
         case .bootFile: "boot file"
-        case .script: "iPXE script"
+        case .script: "boot script"
         case .kernel: "kernel"
         case .initramfs: "initramfs"
         case .firmwareLogin: "firmware login"
@@ -31,6 +31,9 @@ package enum Stage: Int, Hashable, Sendable, Comparable, Codable, CaseIterable {
         let name = file.split(separator: "/").last.map { $0.lowercased() } ?? ""
         if name.hasSuffix(".ipxe") || name.hasSuffix(".cfg") {
             self = .script
+        } else if name == "linux.efi" {
+            // Kernel and initramfs in one.
+            self = .initramfs
         } else if name.contains("initrd") || name.contains("initramfs") || name.hasSuffix(".cpio.gz") {
             self = .initramfs
         } else if name.contains("vmlinuz") || name.contains("bzimage") || name == "kernel" {

@@ -33,10 +33,14 @@ extension BootAssignment {
                 .kernel(
                     kernelPath: kernel, initrdPath: initramfs, arguments: arguments,
                     transport: transport == .http ? .http : .tftp)
+            case .firmware: .firmware
+            case .http(let kernel, let initramfs, let arguments):
+                .http(kernelPath: kernel, initrdPath: initramfs, arguments: arguments)
             }
         self.init(
             client: machine.client, method: method, initiatorName: machine.initiatorName,
-            targetName: machine.targetName, portalAddress: services.address, portalPort: services.iscsiPort)
+            targetName: machine.targetName, portalAddress: services.address, portalPort: services.iscsiPort,
+            isSecureBoot: machine.isSecureBoot)
     }
 }
 

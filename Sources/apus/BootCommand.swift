@@ -20,6 +20,7 @@ struct BootCommand: AsyncParsableCommand {
             Examples:
               apus boot pc1
               apus boot pc1 --firmware bios --method kernel
+              apus boot pc1 --method kernel --secure-boot --until kernel
               apus boot pc1 --console
               apus boot pc1 --exec 'findmnt -n /' --root-password secret
             """)
@@ -28,10 +29,12 @@ struct BootCommand: AsyncParsableCommand {
     var name: String
     @Option(help: "The machine's firmware.")
     var firmware = Firmware.uefi
-    @Option(help: "sanboot or kernel, in place of the client's own method.")
-    var method: String?
+    @Option(help: "sanboot, kernel, firmware or http, in place of the client's own method.")
+    var method: MethodArgument?
     @Option(help: "The transport of method kernel.")
-    var transport: String?
+    var transport: BootClient.Transport?
+    @Flag(help: "Start signed programs only, whatever the client's entry says: Microsoft's keys are in the firmware.")
+    var secureBoot = false
     @Option(help: "The machine's network card.")
     var nic = NetworkCard.virtioNet
     @Option(help: "The machine's memory.")
@@ -40,8 +43,8 @@ struct BootCommand: AsyncParsableCommand {
     var accelerator = Accelerator.tcg
     @Flag(help: "Make this terminal the machine's console; Ctrl-] leaves and switches it off.")
     var console = false
-    @Flag(help: "Wait for the login prompt and shut the machine down; the default.")
-    var untilLogin = false
+    @Option(help: "Switch the machine off at loader, kernel, disk (attached by the initramfs) or login, the default.")
+    var until: ConsoleStage?
     @Option(help: "Run a command in the machine as root; its output and status are this command's.")
     var exec: String?
     @Option(help: "The image's root password, for --exec.")
@@ -56,8 +59,8 @@ struct BootCommand: AsyncParsableCommand {
     var inside = false
 
     func validate() throws {
-        guard [self.console, self.untilLogin, self.exec != nil].filter({ $0 }).count <= 1 else {
-            throw ValidationError("--console, --until-login and --exec exclude each other")
+        guard [self.console, self.until != nil, self.exec != nil].filter({ $0 }).count <= 1 else {
+            throw ValidationError("--console, --until and --exec exclude each other")
         }
         guard self.exec == nil || self.rootPassword != nil else {
             throw ValidationError("--exec needs --root-password")
@@ -69,22 +72,22 @@ struct BootCommand: AsyncParsableCommand {
         guard (128 << 20...1 << 40).contains(self.memory.bytes) else {
             throw ValidationError("--memory \(self.memory): give 128M to 1T")
         }
-        _ = try self.bootMethod()
+        guard self.transport == nil || self.method ?? .kernel == .kernel else {
+            throw ValidationError("--transport is for --method kernel")
+        }
     }
 
     func run() async throws {
         let (configuration, _) = try ConfigurationFile(path: self.daemon.config).load()
-        guard let client = configuration.boot.clients.first(where: { $0.name == self.name }) else {
+        guard var client = configuration.boot.clients.first(where: { $0.name == self.name }) else {
             throw Failure(
                 .unknownName,
                 "there is no client \(self.name) in \(self.daemon.config); add it: apus client add \(self.name) --mac MAC "
                     + "--image IMAGE")
         }
+        try self.override(&client)
         let program = try self.program()
-        let machine = VirtualMachine(
-            mac: MACText.canonical(client.mac) ?? client.mac, firmware: self.firmware, card: self.nic,
-            memoryMiB: Int(self.memory.bytes >> 20),
-            accelerator: self.accelerator)
+        let machine = self.machine(of: client)
         guard self.inside else {
             let arguments = Array(CommandLine.arguments.dropFirst()) + ["--inside"]
             let isConsole = self.console
@@ -94,7 +97,7 @@ struct BootCommand: AsyncParsableCommand {
             throw ExitCode(status)
         }
         let options = TryOutOptions(
-            client: client, machine: machine, method: try self.bootMethod(), goal: self.goal,
+            client: client, machine: machine, goal: self.goal,
             timeoutSeconds: self.timeout, stateFolder: self.daemon.state, consoleLog: self.consoleLog)
         throw ExitCode(try await TryOutRun(options, program: program).run())
     }
@@ -102,20 +105,40 @@ struct BootCommand: AsyncParsableCommand {
     private var goal: TryOutOptions.Goal {
         if self.console { return .console }
         if let exec { return .command(exec, password: self.rootPassword ?? "") }
-        return .login
+        return .stage(self.until ?? .login)
     }
 
-    private func bootMethod() throws -> BootClient.Method? {
-        guard let transport = BootClient.Transport(rawValue: self.transport ?? "http") else {
-            throw ValidationError("--transport \(self.transport ?? ""): give http or tftp")
+    /// Puts what the command line says in the place of the client's own.
+    private func override(_ client: inout BootClient) throws {
+        if self.method != nil || self.transport != nil {
+            client.method = (self.method ?? .kernel).method(self.transport)
         }
-        switch self.method {
-        case nil where self.transport == nil: return nil
-        case nil, "kernel": return .kernel(transport)
-        case "sanboot" where self.transport == nil: return .sanboot
-        case "sanboot": throw ValidationError("--transport is for --method kernel")
-        case let other?: throw ValidationError("--method \(other): give sanboot or kernel")
+        if self.secureBoot { client.secureBoot = true }
+        switch (self.firmware, client.method, client.secureBoot ?? false) {
+        case (.bios, .http, _):
+            throw Failure(.usage, "a BIOS has no HTTP Boot: use --firmware uefi, or the method kernel")
+        case (.bios, _, true):
+            throw Failure(.usage, "a BIOS has no Secure Boot: use --firmware uefi")
+        case (.uefi, _, true) where self.nic != .virtioNet:
+            throw Failure(
+                .usage,
+                "OVMF has a driver of its own for virtio-net only, and Secure Boot refuses the unsigned one in the ROM of "
+                    + "\(self.nic.rawValue): use --nic virtio-net")
+        default: break
         }
+    }
+
+    private func machine(of client: BootClient) -> VirtualMachine {
+        let start: FirmwareStart =
+            switch client.method {
+            case .sanboot, .kernel: .pxe
+            case .firmware: .iscsi(initiator: client.effectiveInitiatorName)
+            case .http: .http
+            }
+        return VirtualMachine(
+            mac: MACText.canonical(client.mac) ?? client.mac, firmware: self.firmware, card: self.nic,
+            memoryMiB: Int(self.memory.bytes >> 20), accelerator: self.accelerator, start: start,
+            isSecureBoot: client.secureBoot ?? false)
     }
 
     /// This program's own file: the machine's daemon, and the inner half, are the same program.
@@ -130,6 +153,7 @@ struct BootCommand: AsyncParsableCommand {
 }
 
 extension Firmware: ExpressibleByArgument {}
+extension ConsoleStage: ExpressibleByArgument {}
 extension NetworkCard: ExpressibleByArgument {}
 extension Accelerator: ExpressibleByArgument {}
 

@@ -25,7 +25,16 @@ struct ClientCommand: AsyncParsableCommand {
 
 /// How a machine gets from its firmware to its kernel, as the command line names it.
 enum MethodArgument: String, ExpressibleByArgument, CaseIterable {
-    case sanboot, kernel
+    case sanboot, kernel, firmware, http
+
+    func method(_ transport: BootClient.Transport?) -> BootClient.Method {
+        switch self {
+        case .sanboot: .sanboot
+        case .kernel: .kernel(transport ?? .http)
+        case .firmware: .firmware
+        case .http: .http
+        }
+    }
 }
 
 extension BootClient.Transport: ExpressibleByArgument {}
@@ -38,6 +47,13 @@ struct ClientAddCommand: AsyncParsableCommand {
               apus client add pc1 --mac 52:54:00:12:34:56 --image lab
               apus client add pc2 --mac 52:54:00:12:34:57 --image lab --method kernel --transport tftp
               apus client add pc3 --mac 52:54:00:12:34:58 --disk /srv/pc3.img
+              apus client add pc4 --mac 52:54:00:12:34:59 --image lab --method kernel --secure-boot
+
+            Methods:
+              sanboot   iPXE attaches the disk and starts the boot loader on it
+              kernel    iPXE (GRUB with Secure Boot) fetches kernel and initramfs
+              firmware  the firmware is the iSCSI initiator: a UEFI with its iSCSI set up, or iPXE in the card's ROM
+              http      UEFI HTTP Boot fetches kernel and initramfs as one program
             """)
 
     @Argument(help: "The machine's name: small letters, digits, - and .")
@@ -52,8 +68,11 @@ struct ClientAddCommand: AsyncParsableCommand {
     @Option(help: ArgumentHelp("A disk file of its own instead of an image.", valueName: "file"), completion: .file())
     var disk: String?
 
-    @Option(help: "sanboot: the boot loader on its disk; kernel: iPXE fetches kernel and initramfs.")
+    @Option(help: "sanboot, kernel, firmware or http.")
     var method = MethodArgument.sanboot
+
+    @Flag(help: "Its firmware has Secure Boot on: give it signed programs only.")
+    var secureBoot = false
 
     @Option(help: "How iPXE fetches the kernel: http or tftp. (default: http)")
     var transport: BootClient.Transport?
@@ -85,7 +104,7 @@ struct ClientAddCommand: AsyncParsableCommand {
         let source = self.image.map(BootClient.Source.image) ?? .disk(self.disk ?? "")
         let client = BootClient(
             name: self.name, mac: self.mac, source: source,
-            method: self.method == .kernel ? .kernel(self.transport ?? .http) : .sanboot,
+            method: self.method.method(self.transport), secureBoot: self.secureBoot ? true : nil,
             initiatorName: self.initiatorName, targetName: self.targetName, kernelArguments: self.kernelArguments,
             size: self.size.map { Int(clamping: $0.bytes) })
         let outcome = try await self.options.administration.change(ChangeRequest(.addClient(client)))
@@ -160,8 +179,11 @@ struct ClientSetCommand: AsyncParsableCommand {
     @Option(help: ArgumentHelp("A disk file of its own instead of an image.", valueName: "file"), completion: .file())
     var disk: String?
 
-    @Option(help: "sanboot or kernel.")
+    @Option(help: "sanboot, kernel, firmware or http.")
     var method: MethodArgument?
+
+    @Flag(inversion: .prefixedNo, help: "Its firmware has Secure Boot on: give it signed programs only.")
+    var secureBoot: Bool?
 
     @Option(help: "How iPXE fetches the kernel: http or tftp.")
     var transport: BootClient.Transport?
@@ -196,6 +218,9 @@ struct ClientSetCommand: AsyncParsableCommand {
         ] {
             if let value { patch[key] = value.isEmpty ? .null : .string(value) }
         }
+        // Another method than kernel has no transport.
+        if let method, method != .kernel { patch["transport"] = .null }
+        if let secureBoot { patch["secure_boot"] = secureBoot ? .boolean(true) : .null }
         if self.image != nil { patch["disk"] = .null }
         if self.disk != nil { patch["image"] = .null }
         if let size { patch["size"] = .integer(Int(clamping: size.bytes)) }

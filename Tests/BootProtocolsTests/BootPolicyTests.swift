@@ -26,7 +26,7 @@ struct BootPolicyTests {
         let client = try #require(BootClient(try DHCPMessage.parsed(bytes)))
         #expect(client.program == program)
         #expect(client.architecture == architecture)
-        #expect(Self.policy.answer(client, disk: nil).bootFile == file)
+        #expect(Self.policy.answer(client, plan: nil).bootFile == file)
     }
 
     @Test(arguments: [(0, "undionly.kpxe"), (7, "snponly.efi"), (9, "snponly.efi"), (6, nil), (11, nil), (99, nil)])
@@ -34,7 +34,8 @@ struct BootPolicyTests {
         let message = DHCPMessage.from(
             machine, .discover,
             options: [.vendorClass("PXEClient:Arch:x"), .clientArchitectures([ClientArchitecture(rawValue: code)])])
-        let answer = Self.policy.answer(try #require(BootClient(message)), disk: Self.disk)
+        let answer = Self.policy.answer(
+            try #require(BootClient(message)), plan: BootPlan(way: .ipxe, disk: Self.disk))
         #expect(answer.bootFile == file)
         #expect((answer.refusal == nil) == (file != nil))
         if file != nil { #expect(answer.nextServer == "10.77.0.1") }
@@ -55,17 +56,55 @@ struct BootPolicyTests {
 
     @Test func `iPXE is told its initiator name, and not to wait for a proxy where there is none`() throws {
         let client = try #require(BootClient(try DHCPMessage.parsed(Captures.ipxeBIOSDiscover)))
-        let answer = Self.policy.answer(client, disk: Self.disk)
+        let answer = Self.policy.answer(client, plan: BootPlan(way: .ipxe, disk: Self.disk))
         #expect(answer.options == [.initiatorName("iqn.2026-11.org.apus:node1"), .ipxe([176, 1, 1])])
         var beside = Self.policy
         beside.isOnlyServer = false
-        #expect(!beside.answer(client, disk: Self.disk).options.contains(.ipxe([176, 1, 1])))
+        let answerBeside = beside.answer(client, plan: BootPlan(way: .ipxe, disk: Self.disk))
+        #expect(!answerBeside.options.contains(.ipxe([176, 1, 1])))
+    }
+
+    @Test(
+        arguments: [
+            (Captures.ovmfPXEDiscover, .shim, "shimx64.efi"), (Captures.ovmfPXEDiscover, .unifiedKernel, "snponly.efi"),
+            (Captures.ovmfPXEDiscover, .firmware, nil), (Captures.ovmfHTTPDiscover, .firmware, nil),
+            (Captures.ovmfHTTPDiscover, .ipxe, "http://10.77.0.1:8080/snponly.efi"),
+            (Captures.ovmfHTTPDiscover, .shim, nil), (Captures.ipxeBIOSDiscover, .shim, script),
+            (Captures.ipxeBIOSDiscover, .unifiedKernel, script), (Captures.ipxeBIOSDiscover, .firmware, nil),
+        ] as [([UInt8], BootWay, String?)])
+    func `a configured machine gets the boot file of its way`(
+        _ bytes: [UInt8], _ way: BootWay, _ file: String?
+    ) throws {
+        let client = try #require(BootClient(try DHCPMessage.parsed(bytes)))
+        let answer = Self.policy.answer(client, plan: BootPlan(way: way, disk: Self.disk))
+        #expect(answer.bootFile == file)
+        // iPXE takes the disk instead of a file; other firmware that asks for a file is told why it gets none.
+        #expect((answer.refusal != nil) == (file == nil && client.program != .ipxe))
+    }
+
+    @Test func `HTTP Boot gets a unified kernel image of its own`() throws {
+        let client = try #require(BootClient(try DHCPMessage.parsed(Captures.ovmfHTTPDiscover)))
+        let answer = Self.policy.answer(client, plan: BootPlan(way: .unifiedKernel, disk: Self.disk))
+        let path = BootPath.unifiedKernel(client.mac)
+        #expect(answer.bootFile == "http://10.77.0.1:8080/\(path.text)")
+        #expect(answer.options == [.vendorClass("HTTPClient")])
+    }
+
+    @Test func `iPXE as the firmware's initiator is told its disk, and no boot file`() throws {
+        let client = try #require(BootClient(try DHCPMessage.parsed(Captures.ipxeBIOSDiscover)))
+        let answer = Self.policy.answer(client, plan: BootPlan(way: .firmware, disk: Self.disk))
+        #expect(
+            answer.options == [
+                .rootPath("iscsi:10.77.0.1::3260:0:iqn.2026-11.org.apus:disk1"),
+                .initiatorName("iqn.2026-11.org.apus:node1"), .ipxe([176, 1, 1]),
+            ])
+        #expect(answer.nextServer == nil)
     }
 
     @Test func `HTTP Boot gets its vendor class back and the URL in option 67`() throws {
         var server = try DHCPServerTests.server()
         let message = try DHCPMessage.parsed(Captures.ovmfHTTPDiscover)
-        let answer = Self.policy.answer(try #require(BootClient(message)), disk: nil)
+        let answer = Self.policy.answer(try #require(BootClient(message)), plan: nil)
         let offer = try #require(server.received(message, boot: answer, now: 0).reply).message
         #expect(offer.option(60) == .vendorClass("HTTPClient"))
         #expect(offer.option(67) == .bootFileName("http://10.77.0.1:8080/snponly.efi"))
@@ -74,7 +113,7 @@ struct BootPolicyTests {
     @Test func `PXE firmware of a DHCP server is not told of a proxy`() throws {
         var server = try DHCPServerTests.server()
         let message = try DHCPMessage.parsed(Captures.ovmfPXEDiscover)
-        let answer = Self.policy.answer(try #require(BootClient(message)), disk: nil)
+        let answer = Self.policy.answer(try #require(BootClient(message)), plan: nil)
         let offer = try #require(server.received(message, boot: answer, now: 0).reply).message
         #expect(offer.bootFile == "snponly.efi")
         #expect(offer.nextServer == "10.77.0.1")
@@ -88,7 +127,8 @@ struct BootPolicyTests {
         asking.options.removeAll { $0.code == DHCPOptionCode.parameterRequestList }
         asking.options.append(.parameterRequestList([1, 17, 203]))
         var server = try DHCPServerTests.server()
-        let answer = Self.policy.answer(try #require(BootClient(plain)), disk: Self.disk)
+        let answer = Self.policy.answer(
+            try #require(BootClient(plain)), plan: BootPlan(way: .ipxe, disk: Self.disk))
         #expect(server.received(plain, boot: answer, now: 0).reply?.message.option(17) == nil)
         let offer = server.received(asking, boot: answer, now: 0).reply?.message
         #expect(offer?.option(17) == .rootPath("iscsi:10.77.0.1::3260:0:iqn.2026-11.org.apus:disk1"))
@@ -115,7 +155,7 @@ struct ProxyDHCPTests {
     static func outcome(_ message: DHCPMessage, on port: ProxyDHCP.Port) throws -> DHCPOutcome {
         let client = try #require(BootClient(message))
         return self.proxy.received(
-            message, on: port, client: client, boot: self.policy.answer(client, disk: nil))
+            message, on: port, client: client, boot: self.policy.answer(client, plan: nil))
     }
 
     @Test func `UEFI is offered the boot file without an address and without option 43`() throws {

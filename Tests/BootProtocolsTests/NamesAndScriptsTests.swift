@@ -17,6 +17,10 @@ struct BootPathTests {
             ("/boot/ipxe?mac=52:54:00:12:34:56", .script(machine)),
             ("/boot/ipxe?a=b&mac=52%3A54%3A00%3A12%3A34%3A56", .script(machine)),
             ("snponly.efi", .program("snponly.efi")), ("/undionly.kpxe", .program("undionly.kpxe")),
+            ("52-54-00-12-34-56/linux.efi", .unifiedKernel(machine)), ("/52:54:00:12:34:56/grub.cfg", .grub(machine)),
+            ("/grub/grub.cfg", .grubStart), ("grub//x86_64-efi/grub.cfg", .grubStart),
+            ("grub/x86_64-efi/command.lst", .optional), ("grub/fonts/unicode.pf2", .optional),
+            ("/revocations_sbat.efi", .optional), ("shim_certificate_0.efi", .optional), ("grub", .program("grub")),
             ("", nil), ("/", nil), ("..", nil), ("../snponly.efi", nil), ("/../../etc/passwd", nil),
             ("52-54-00-12-34-56/../vmlinuz", nil), ("/%2e%2e/x", nil), ("/%", nil), ("/%zz", nil), ("/a%00b", nil),
             ("/.hidden", nil), ("a b", nil), ("52-54-00-12-34-56/shadow", nil), ("52-54-00-12-34/vmlinuz", nil),
@@ -27,7 +31,11 @@ struct BootPathTests {
         #expect(BootPath(text) == path)
     }
 
-    @Test(arguments: [BootPath.script(machine), .kernel(machine), .initrd(machine), .program("ipxe.efi")])
+    @Test(
+        arguments: [
+            BootPath.script(machine), .kernel(machine), .initrd(machine), .unifiedKernel(machine), .grub(machine),
+            .grubStart, .program("ipxe.efi"),
+        ])
     func `a path that we write is one that we read`(_ path: BootPath) {
         #expect(BootPath(path.text) == path)
         #expect(BootPath("/" + path.text) == path)

@@ -28,7 +28,8 @@ final class Fixture: Sendable {
         }
     }
 
-    init() throws {
+    /// - Parameter method: How the machine gets its kernel, from the fixture's files.
+    init(_ method: (_ kernel: String, _ initrd: String) -> BootAssignment.Method = Fixture.kernelByHTTP) throws {
         self.folder = FileManager.default.temporaryDirectory.appending(path: "apus-boot-\(UUID())")
         try FileManager.default.createDirectory(at: self.folder, withIntermediateDirectories: true)
         // More than one read of the file, and no multiple of any block size.
@@ -41,11 +42,14 @@ final class Fixture: Sendable {
         self.machines = Machines(
             assignment: BootAssignment(
                 client: "node1",
-                method: .kernel(
-                    kernelPath: self.folder.appending(path: "bzImage").path,
-                    initrdPath: self.folder.appending(path: "initramfs").path, arguments: "quiet", transport: .http),
+                method: method(
+                    self.folder.appending(path: "bzImage").path, self.folder.appending(path: "initramfs").path),
                 initiatorName: "iqn.2026-11.org.apus:node1", targetName: "iqn.2026-11.org.apus:disk1",
                 portalAddress: "127.0.0.1"))
+    }
+
+    static func kernelByHTTP(_ kernel: String, _ initrd: String) -> BootAssignment.Method {
+        .kernel(kernelPath: kernel, initrdPath: initrd, arguments: "quiet", transport: .http)
     }
 
     /// For expectations: one on the bytes themselves would write them all into its message.
@@ -78,9 +82,10 @@ final class Events: Sendable {
 
 /// Boot services without DHCP on loopback, on ports that were free.
 func withServices(
+    _ method: (_ kernel: String, _ initrd: String) -> BootAssignment.Method = Fixture.kernelByHTTP,
     _ body: (BootServices, Events, Fixture) async throws -> Void
 ) async throws {
-    let fixture = try Fixture()
+    let fixture = try Fixture(method)
     let events = Events()
     let server = BootServer()
     var services = BootServices(address: "127.0.0.1", interface: "lo", dhcp: .off)

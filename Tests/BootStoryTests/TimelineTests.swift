@@ -39,7 +39,7 @@ struct TimelineTests {
                     +0.5s    boot file       snponly.efi, 174 kB by TFTP in 0.2 s (870 kB/s)
                     +3.0s    DHCP discover   by iPXE
                     +3.0s    DHCP offer      10.77.0.52, boot file http://10.77.0.1:8080/pc1.ipxe
-                    +3.2s    iPXE script     method sanboot
+                    +3.2s    boot script     method sanboot
                     +3.4s    firmware login  login by iPXE as iqn.2026-11.org.apus:pc1.initiator
                     +3.5s    firmware read   first read by iPXE
                    +19.0s    DHCP discover   by the operating system
@@ -68,7 +68,7 @@ struct TimelineTests {
                 pc1  52:54:00:12:34:50  boot of 2026-11-22 15:46:03 UTC  BIOS, kernel
                     +0.0s    DHCP discover   by iPXE
                     +0.0s    DHCP offer      acknowledged: 10.77.0.52, boot file http://10.77.0.1:8080/pc1.ipxe
-                    +1.0s    iPXE script     method kernel
+                    +1.0s    boot script     method kernel
                     +2.0s    kernel          vmlinuz, 8.1 MB by HTTP in 0.5 s (16.2 MB/s)
                     +4.0s    initramfs       initrd.img, 14.0 MB by HTTP in 1.3 s (11.2 MB/s)
                    +18.0s    kernel login    login by the Linux kernel as iqn.2026-11.org.apus:pc1.initiator

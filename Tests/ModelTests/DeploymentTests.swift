@@ -30,6 +30,25 @@ struct ExpansionTests {
                 + "iscsi_target_ip=10.77.0.1 iscsi_target_name=iqn.2026-11.org.apus:pc1")
     }
 
+    @Test func `a machine whose firmware does the work is told no kernel`() throws {
+        var own = client("pc1", mac: "52:54:00:00:00:01", method: .firmware)
+        own.secureBoot = true
+        let http = client("pc2", mac: "52:54:00:00:00:02", method: .http)
+        let configuration = Configuration(boot: Boot(services: services, clients: [own, http]))
+        let (deployment, problems) = configuration.expanded(in: surroundings)
+        #expect(problems.isEmpty)
+        let machines = try #require(deployment.boot?.machines)
+        #expect(machines["52:54:00:00:00:01"]?.method == .firmware)
+        #expect(machines["52:54:00:00:00:01"]?.isSecureBoot == true)
+        guard case .http(let kernel, _, let arguments) = machines["52:54:00:00:00:02"]?.method else {
+            Issue.record("\(machines)")
+            return
+        }
+        #expect(kernel == "/state/images/lab/vmlinuz")
+        #expect(arguments.contains("iscsi_target_name=iqn.2026-11.org.apus:pc2"))
+        #expect(Configuration.read(configuration.json).configuration == configuration)
+    }
+
     @Test func `two clients of one image never share a disk or a serial number`() {
         let configuration = Configuration(
             boot: Boot(

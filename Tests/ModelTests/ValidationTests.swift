@@ -159,6 +159,15 @@ struct ValidationTests {
                 {"targets":[{"fabric":"iscsi","wwn":"iqn.2023-04.com.example:t","tpgs":[{"tag":1,
                 "node_acls":[{"node_wwn":"iqn.2023-04.com.example:n","mapped_luns":[{"index":0,"tpg_lun":3}]}]}]}]}
                 """, words: "no LUN 3"),
+        Flaw(
+            path: "boot.clients[0].method", patch: Self.oneClient(#""image":"lab","secure_boot":true"#),
+            words: "runs iPXE, which Secure Boot refuses"),
+        Flaw(
+            path: "boot.clients[0].method",
+            patch: Self.oneClient(#""image":"lab","method":"http","secure_boot":true"#), words: "kernel or firmware"),
+        Flaw(
+            path: "boot.clients[0].method", patch: Self.oneClient(#""disk":"/srv/d.img","method":"http""#),
+            words: "sanboot or firmware"),
     ])
     func `each flaw is named by its path, cause and remedy`(flaw: Flaw) throws {
         let document = try json(Self.good).merging(json(flaw.patch))
@@ -169,6 +178,14 @@ struct ValidationTests {
         #expect(problems.first?.severity == flaw.severity)
         #expect(problems.first.map { "\($0)".contains(flaw.words) } == true, "\(problems)")
         #expect(problems.first?.remedy.isEmpty == false)
+    }
+
+    /// A document's part with boot services and one machine that has these members besides its name.
+    private static func oneClient(_ members: String) -> String {
+        """
+        {"boot":{"services":{"address":"10.77.0.1","interface":"eth0","dhcp":"off"},
+        "clients":[{"name":"pc1","mac":"52:54:00:00:00:01",\(members)}]}}
+        """
     }
 
     @Test func `all problems are reported at once`() throws {

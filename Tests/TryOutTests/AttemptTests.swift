@@ -12,7 +12,7 @@ struct AttemptTests {
 
     private static func at(_ seconds: Double) -> Instant { self.started.adding(seconds: seconds) }
 
-    private static func attempt(_ goal: TryOutOptions.Goal = .login) -> Attempt {
+    private static func attempt(_ goal: TryOutOptions.Goal = .stage(.login)) -> Attempt {
         Attempt(goal: goal, timeoutSeconds: 200, started: self.started)
     }
 
@@ -20,6 +20,24 @@ struct AttemptTests {
         var story = MachineStory(mac: "52:54:00:12:34:56", client: "pc1")
         for (sight, seconds) in sights { story.received(sight, at: self.at(seconds)) }
         return story
+    }
+
+    @Test(arguments: [
+        (ConsoleStage.loader, "GNU GRUB  version 2.06"), (.loader, "[ 0.0] Linux version 6.1"),
+        (.kernel, "[ 0.0] Linux version 6.1"), (.disk, "iscsi-boot: attached LUN 0 as /dev/sda"),
+    ])
+    func `a stage before the login prompt ends it at once`(_ stage: ConsoleStage, _ line: String) {
+        var attempt = Self.attempt(.stage(stage))
+        #expect(attempt.received(console: Array("BdsDxe: starting\n".utf8), at: Self.at(1)).isEmpty)
+        let effects = attempt.received(console: Array("\(line)\r\n".utf8), at: Self.at(4))
+        #expect(effects.last == .switchOff)
+        #expect(attempt.machineEnded(at: Self.at(5)) == [.end(.reached(afterSeconds: 4))])
+    }
+
+    @Test func `an earlier stage does not end it`() {
+        var attempt = Self.attempt(.stage(.kernel))
+        let effects = attempt.received(console: Array("GNU GRUB\r\n".utf8), at: Self.at(4))
+        #expect(effects == [.show("    +4.0s    console         GRUB\n")])
     }
 
     @Test func `the login prompt ends it cleanly`() {

@@ -35,6 +35,22 @@ struct MachineTests {
         #expect(arguments.contains { $0.hasSuffix(",romfile=") } == leftOut)
     }
 
+    @Test func `HTTP Boot is what is left when PXE is off`() {
+        var machine = VirtualMachine(mac: "52:54:00:12:34:56")
+        let switches = { Self.arguments(machine).filter { $0.hasSuffix("PXESupport,string=n") }.count }
+        #expect(switches() == 0)
+        machine.start = .http
+        #expect(switches() == 2)
+    }
+
+    @Test func `with Secure Boot the firmware guards its variables`() {
+        let machine = VirtualMachine(mac: "52:54:00:12:34:56", isSecureBoot: true)
+        let arguments = Self.arguments(machine)
+        #expect(arguments.contains("q35,smm=on"))
+        #expect(arguments.contains("driver=cfi.pflash01,property=secure,value=on"))
+        #expect(arguments.contains { $0.hasSuffix(QEMUCommand.securedCode) })
+    }
+
     @Test func `what is missing is told with its package`() throws {
         let machine = VirtualMachine(mac: "52:54:00:12:34:56")
         try Requirements.check(machine, isThere: { _ in true }, isSuperuser: true)
@@ -54,10 +70,8 @@ struct MachineTests {
 
     @Test func `the daemon of a try-out serves this client only`() {
         let client = BootClient(name: "pc1", mac: "52:54:00:12:34:56", source: .image("lab"))
-        let configuration = Laboratory.configuration(for: client, method: .kernel(.tftp))
-        #expect(configuration.boot.clients.map(\.name) == ["pc1"])
-        #expect(configuration.boot.clients.first?.method == .kernel(.tftp))
-        #expect(Laboratory.configuration(for: client, method: nil).boot.clients == [client])
+        let configuration = Laboratory.configuration(for: client)
+        #expect(configuration.boot.clients == [client])
         #expect(configuration.targets.isEmpty && configuration.storageObjects.isEmpty)
         #expect(configuration.boot.services?.interface == Laboratory.bridge)
         let image = BootableImage(

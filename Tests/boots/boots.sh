@@ -2,13 +2,15 @@
 # SPDX-License-Identifier: Apache-2.0
 # SPDX-FileCopyrightText: the Apus authors
 #
-# Whole boots: a QEMU machine without any disk, by both firmwares and both methods, to its login prompt; what it writes
-# is on its disk afterwards, and the file system is clean. The image is the demo's.
+# Whole boots: a QEMU machine without any disk, by every firmware, method and network card. Some go on to their login
+# prompt, where what they write must be on their disk afterwards, with a clean file system; the others stop where what
+# is peculiar to them has been shown, at the boot loader or the kernel. The image is the demo's.
 #
-# usage: boots.sh APUS-PROGRAM
+# usage: boots.sh APUS-PROGRAM [all]      all: every one of them to the login prompt
 set -u
 source "$(dirname "$0")/../peers/tools/library.sh"
 needs qemu-system-x86_64 mmdebstrap e2fsck debugfs sfdisk
+everything=${2:-}
 
 # Images are kept between runs; disks are this run's own.
 images=$(realpath "$(dirname "$0")/../..")/.build/demo
@@ -23,12 +25,19 @@ check "the same recipe is not built again" bash -c "
     '$apus' image build demo --suite bookworm --root-password apus --state '$images' && [ \$((SECONDS - began)) -lt 10 ]"
 check "a machine is added" "$apus" client add boots --mac 52:54:00:62:6f:6f --image demo "${files[@]}"
 
-# boot FIRMWARE METHOD COMMAND…: boots to the login prompt and runs the command there; sets what it printed.
+# boot COMMAND OPTIONS…: boots to the login prompt and runs the command there; sets what it printed.
 boot() {
-    local firmware=$1 method=$2
-    shift 2
-    "$apus" boot boots --firmware "$firmware" --method "$method" --timeout 400 --root-password apus \
-        --exec "$*" "${files[@]}" >"$work/said" 2>"$work/stages"
+    local command=$1
+    shift
+    "$apus" boot boots "$@" --timeout 400 --root-password apus --exec "$command" "${files[@]}" \
+        >"$work/said" 2>"$work/stages"
+}
+
+# starts STAGE OPTIONS…: boots as far as that stage.
+starts() {
+    local stage=$1
+    shift
+    "$apus" boot boots "$@" --timeout 200 --until "$stage" "${files[@]}"
 }
 
 # root_partition: the root file system of the machine's disk, as a file of its own.
@@ -45,21 +54,52 @@ said() {
     grep -qF -- "$1" "$work/said"
 }
 
-for firmware in uefi bios; do
-    for method in sanboot kernel; do
-        name="$firmware, $method"
-        check "$name: boots to the login prompt" boot "$firmware" "$method" \
-            "findmnt -n -o FSTYPE /; lsblk -S -n -o TRAN,VENDOR; echo $firmware-$method > /root/$firmware-$method;" \
-            "systemctl is-system-running --wait"
-        sed 's/^/        /' "$work/stages" | tail -n 40
-        check "$name: the root is ext4 on a disk" said ext4
-        check "$name: that disk came over iSCSI from Apus" grep -qE '^iscsi +APUS' "$work/said"
-        check "$name: the system runs, no unit failed" said running
-        root_partition
-        check "$name: the file system is clean" e2fsck -fn "$work/root.img"
-        check "$name: what was written is on the disk" bash -c "
-            [ \"\$(debugfs -R 'cat /root/$firmware-$method' '$work/root.img' 2>/dev/null)\" = $firmware-$method ]"
-        rm -f "$work/root.img"
-    done
+# to_login OPTIONS…: what every boot must have come to, whichever way it took.
+to_login() {
+    local name=$* began=$SECONDS
+    local mark=${name//[^a-z0-9]/}
+    check "$name: boots to the login prompt" boot \
+        "findmnt -n -o FSTYPE /; lsblk -S -n -o TRAN,VENDOR; dmesg | grep -i 'secure boot'; echo $mark > /root/$mark; systemctl is-system-running --wait" "$@"
+    echo "        $((SECONDS - began)) s until it was switched off again"
+    sed 's/^/        /' "$work/stages" | tail -n 40
+    check "$name: the root is ext4 on a disk" said ext4
+    check "$name: that disk came over iSCSI from Apus" grep -qE '^iscsi +APUS' "$work/said"
+    check "$name: the system runs, no unit failed" said running
+    case $name in
+    *--secure-boot*) check "$name: the kernel knows that Secure Boot is on" said "Secure boot enabled" ;;
+    esac
+    root_partition
+    check "$name: the file system is clean" e2fsck -fn "$work/root.img"
+    check "$name: what was written is on the disk" bash -c "
+        [ \"\$(debugfs -R 'cat /root/$mark' '$work/root.img' 2>/dev/null)\" = $mark ]"
+    rm -f "$work/root.img"
+}
+
+# way DEPTH OPTIONS…: one way to boot, as far as DEPTH unless everything is asked for.
+way() {
+    local depth=$1
+    shift
+    if [ "$depth" = login ] || [ "$everything" = all ]; then
+        to_login "$@"
+    else
+        check "$*: comes to its $depth" starts "$depth" "$@"
+    fi
+}
+
+for nic in virtio-net e1000e; do
+    # Without an iSCSI driver of its own a machine is given iPXE …
+    way "$([ $nic = virtio-net ] && echo login || echo loader)" --firmware uefi --method sanboot --nic $nic
+    way loader --firmware bios --method sanboot --nic $nic
+    way kernel --firmware uefi --method kernel --nic $nic
+    way kernel --firmware uefi --method kernel --transport tftp --nic $nic
+    way "$([ $nic = virtio-net ] && echo login || echo kernel)" --firmware bios --method kernel --nic $nic
+    way kernel --firmware bios --method kernel --transport tftp --nic $nic
+    # … with one it logs in by itself (a BIOS by the iPXE in the card's ROM, told nothing but its root path) …
+    way "$([ $nic = virtio-net ] && echo login || echo loader)" --firmware uefi --method firmware --nic $nic
+    way loader --firmware bios --method firmware --nic $nic
+    # … and UEFI's HTTP Boot gets kernel and initramfs as one program.
+    way kernel --firmware uefi --method http --nic $nic
 done
+# The ROM of e1000e is not signed, and OVMF has no driver for that card.
+way login --firmware uefi --method kernel --secure-boot
 finish

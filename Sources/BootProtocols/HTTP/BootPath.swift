@@ -12,6 +12,15 @@ package enum BootPath: Hashable, Sendable {
     case kernel(MACAddress)
     /// `MAC/initrd.img`
     case initrd(MACAddress)
+    /// `MAC/linux.efi`: kernel, initramfs and arguments as one UEFI program.
+    case unifiedKernel(MACAddress)
+    /// `MAC/grub.cfg`: what the machine's GRUB is to do.
+    case grub(MACAddress)
+    /// `grub/grub.cfg` and `grub/x86_64-efi/grub.cfg`: what the signed GRUB looks for first; leads to the machine's own.
+    case grubStart
+    /// What a boot program asks for and does without: GRUB's modules, fonts and translations below `grub`, shim's lists of
+    /// revocations and certificates.
+    case optional
     /// A boot program: a plain file name such as `snponly.efi`.
     case program(String)
 
@@ -30,17 +39,23 @@ package enum BootPath: Hashable, Sendable {
         let parts = path.split(whereSeparator: { $0 == "/" || $0 == "\\" }).filter { $0 != "." }
         let query = halves.count > 1 ? halves[1] : ""
         switch parts.count {
+        case 1 where parts[0].hasPrefix("revocations") || parts[0].hasPrefix("shim_certificate"):
+            self = .optional
         case 1 where Self.isPlain(parts[0]):
             self = .program(String(parts[0]))
         case 2 where parts[0] == "boot" && parts[1] == "ipxe":
             guard let mac = Self.mac(inQuery: query) else { return nil }
             self = .script(mac)
+        case 2... where parts[0] == "grub":
+            self = parts.last == "grub.cfg" ? .grubStart : .optional
         case 2:
             guard let mac = MACAddress(String(parts[0])) else { return nil }
             switch parts[1] {
             case "boot.ipxe": self = .script(mac)
             case "vmlinuz": self = .kernel(mac)
             case "initrd.img": self = .initrd(mac)
+            case "linux.efi": self = .unifiedKernel(mac)
+            case "grub.cfg": self = .grub(mac)
             default: return nil
             }
         default:
@@ -55,6 +70,10 @@ package enum BootPath: Hashable, Sendable {
         case .script(let mac): "\(Self.hyphenated(mac))/boot.ipxe"
         case .kernel(let mac): "\(Self.hyphenated(mac))/vmlinuz"
         case .initrd(let mac): "\(Self.hyphenated(mac))/initrd.img"
+        case .unifiedKernel(let mac): "\(Self.hyphenated(mac))/linux.efi"
+        case .grub(let mac): "\(Self.hyphenated(mac))/grub.cfg"
+        case .grubStart: "grub/grub.cfg"
+        case .optional: "grub"
         case .program(let name): name
         }
     }
@@ -62,8 +81,8 @@ package enum BootPath: Hashable, Sendable {
     /// The machine that the path names.
     package var mac: MACAddress? {
         switch self {
-        case .script(let mac), .kernel(let mac), .initrd(let mac): mac
-        case .program: nil
+        case .script(let mac), .kernel(let mac), .initrd(let mac), .unifiedKernel(let mac), .grub(let mac): mac
+        case .program, .grubStart, .optional: nil
         }
     }
 

@@ -11,6 +11,13 @@ package struct EntityTag: Hashable, Sendable {
         self.text = "\"\(parts.joined(separator: "-"))\""
     }
 
+    /// The validator of contents made of others with these, and of `head`: FNV-1a of all of it.
+    package init(of parts: [EntityTag], _ head: [UInt8]) {
+        let bytes = parts.flatMap { Array($0.text.utf8) } + head
+        let hash = bytes.reduce(UInt64(0xcbf2_9ce4_8422_2325)) { ($0 ^ UInt64($1)) &* 0x100_0000_01b3 }
+        self.text = "\"\(String(hash, radix: 16))-\(String(bytes.count, radix: 16))\""
+    }
+
     /// Whether an `If-None-Match` header says that the client has these contents already.
     package func isListed(in header: String) -> Bool {
         header.split(separator: ",").contains { item in

@@ -10,6 +10,8 @@ package struct BootClient: Hashable, Sendable {
     package var mac: String
     package var source: Source
     package var method: Method
+    /// The machine's firmware starts signed programs only: it gets Debian's shim and GRUB instead of iPXE.
+    package var secureBoot: Bool?
     package var initiatorName: String?
     package var targetName: String?
     /// Added to the image's own.
@@ -32,6 +34,10 @@ package struct BootClient: Hashable, Sendable {
         case sanboot
         /// iPXE fetches kernel and initramfs.
         case kernel(Transport)
+        /// The firmware is the iSCSI initiator and starts the boot loader on the LUN.
+        case firmware
+        /// UEFI HTTP Boot fetches kernel, initramfs and arguments as one program (a unified kernel image).
+        case http
     }
 
     package enum Transport: String, Hashable, Sendable, CaseIterable {
@@ -39,14 +45,15 @@ package struct BootClient: Hashable, Sendable {
     }
 
     package init(
-        name: String, mac: String, source: Source, method: Method = .sanboot, initiatorName: String? = nil,
-        targetName: String? = nil, kernelArguments: String? = nil, size: Int? = nil,
+        name: String, mac: String, source: Source, method: Method = .sanboot, secureBoot: Bool? = nil,
+        initiatorName: String? = nil, targetName: String? = nil, kernelArguments: String? = nil, size: Int? = nil,
         remainder: Remainder = Remainder()
     ) {
         self.name = name
         self.mac = mac
         self.source = source
         self.method = method
+        self.secureBoot = secureBoot
         self.initiatorName = initiatorName
         self.targetName = targetName
         self.kernelArguments = kernelArguments
@@ -59,8 +66,9 @@ package struct BootClient: Hashable, Sendable {
         let mac = reader.required("mac")
         self.init(
             name: name, mac: mac, source: Self.readSource(&reader), method: Self.readMethod(&reader),
-            initiatorName: reader.string("initiator_name"), targetName: reader.string("target_name"),
-            kernelArguments: reader.string("kernel_arguments"), size: reader.integer("size"))
+            secureBoot: reader.boolean("secure_boot"), initiatorName: reader.string("initiator_name"),
+            targetName: reader.string("target_name"), kernelArguments: reader.string("kernel_arguments"),
+            size: reader.integer("size"))
         self.remainder = reader.remainder
     }
 
@@ -83,8 +91,10 @@ package struct BootClient: Hashable, Sendable {
         case "kernel":
             if let transport = Transport(rawValue: transport ?? "http") { return .kernel(transport) }
             reader.fail("transport", "\(transport ?? "") is not a transport", "write http or tftp")
+        case "firmware": return .firmware
+        case "http": return .http
         case let other:
-            reader.fail("method", "\(other) is not a boot method", "write sanboot or kernel")
+            reader.fail("method", "\(other) is not a boot method", "write sanboot, kernel, firmware or http")
         }
         return .sanboot
     }
@@ -93,6 +103,8 @@ package struct BootClient: Hashable, Sendable {
         var members: [String: JSONValue?] = [
             "name": .string(self.name),
             "mac": .string(self.mac),
+            "method": .string(self.method.word),
+            "secure_boot": self.secureBoot.map(JSONValue.boolean),
             "initiator_name": self.initiatorName.map(JSONValue.string),
             "target_name": self.targetName.map(JSONValue.string),
             "kernel_arguments": self.kernelArguments.map(JSONValue.string),
@@ -102,12 +114,7 @@ package struct BootClient: Hashable, Sendable {
         case .image(let image): members["image"] = .string(image)
         case .disk(let path): members["disk"] = .string(path)
         }
-        switch self.method {
-        case .sanboot: members["method"] = .string("sanboot")
-        case .kernel(let transport):
-            members["method"] = .string("kernel")
-            members["transport"] = .string(transport.rawValue)
-        }
+        if case .kernel(let transport) = self.method { members["transport"] = .string(transport.rawValue) }
         return self.remainder.object(members)
     }
 

@@ -42,6 +42,25 @@ extension BootClient.Method {
         switch self {
         case .sanboot: "sanboot"
         case .kernel(let transport): "kernel by \(transport.rawValue)"
+        case .firmware, .http: self.word
+        }
+    }
+
+    /// Whether the boot services hand out the kernel, which then must be one of an image.
+    var isServedKernel: Bool {
+        switch self {
+        case .kernel, .http: true
+        case .sanboot, .firmware: false
+        }
+    }
+
+    /// As the configuration's key `method` has it.
+    package var word: String {
+        switch self {
+        case .sanboot: "sanboot"
+        case .kernel: "kernel"
+        case .firmware: "firmware"
+        case .http: "http"
         }
     }
 }
@@ -59,7 +78,8 @@ extension BootClient {
     package func description(in surroundings: Surroundings) -> [[String]] {
         var rows = [
             ["name", self.name], ["mac", MACText.canonical(self.mac) ?? self.mac], ["boots", self.source.words],
-            ["method", self.method.words], ["disk", self.diskPath(in: surroundings)],
+            ["method", self.method.words + (self.secureBoot == true ? ", Secure Boot" : "")],
+            ["disk", self.diskPath(in: surroundings)],
             ["target", self.effectiveTargetName], ["initiator", self.effectiveInitiatorName],
         ]
         if let size { rows.append(["size", ByteSize(bytes: UInt64(max(0, size))).description]) }

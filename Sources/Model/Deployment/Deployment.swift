@@ -105,16 +105,23 @@ package struct Machine: Hashable, Sendable {
     package var initiatorName: String
     package var targetName: String
     package var method: Method
+    /// Its firmware starts signed programs only.
+    package var isSecureBoot: Bool
 
     package enum Method: Hashable, Sendable {
         case sanboot
         case kernel(kernelPath: String, initramfsPath: String, arguments: String, BootClient.Transport)
+        case firmware
+        case http(kernelPath: String, initramfsPath: String, arguments: String)
     }
 
-    package init(client: String, initiatorName: String, targetName: String, method: Method) {
+    package init(
+        client: String, initiatorName: String, targetName: String, method: Method, isSecureBoot: Bool = false
+    ) {
         self.client = client
         self.initiatorName = initiatorName
         self.targetName = targetName
         self.method = method
+        self.isSecureBoot = isSecureBoot
     }
 }

@@ -98,7 +98,7 @@ private struct Expansion {
         guard let method = self.method(of: client) else { return }
         self.deployment.boot?.machines[mac] = Machine(
             client: client.name, initiatorName: client.effectiveInitiatorName, targetName: targetName,
-            method: method)
+            method: method, isSecureBoot: client.secureBoot ?? false)
     }
 
     private func disk(of client: BootClient) -> Backstore.Kind {
@@ -115,7 +115,11 @@ private struct Expansion {
     }
 
     private func method(of client: BootClient) -> Machine.Method? {
-        guard case .kernel(let transport) = client.method else { return .sanboot }
+        switch client.method {
+        case .sanboot: return .sanboot
+        case .firmware: return .firmware
+        case .kernel, .http: break
+        }
         guard case .image(let name) = client.source, let image = self.surroundings.images[name],
             let services = self.deployment.boot?.services
         else { return nil }
@@ -127,9 +131,12 @@ private struct Expansion {
         ]
         if services.iscsiPort != 3260 { arguments.append("iscsi_target_port=\(services.iscsiPort)") }
         if let own = client.kernelArguments { arguments.append(own) }
+        let line = arguments.filter { !$0.isEmpty }.joined(separator: " ")
+        guard case .kernel(let transport) = client.method else {
+            return .http(kernelPath: image.kernelPath, initramfsPath: image.initramfsPath, arguments: line)
+        }
         return .kernel(
-            kernelPath: image.kernelPath, initramfsPath: image.initramfsPath,
-            arguments: arguments.filter { !$0.isEmpty }.joined(separator: " "), transport)
+            kernelPath: image.kernelPath, initramfsPath: image.initramfsPath, arguments: line, transport)
     }
 
     /// Leaves out the portals that another one covers: `0.0.0.0:3260` and `10.0.0.1:3260` cannot both be bound.

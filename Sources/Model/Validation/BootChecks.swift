@@ -98,6 +98,7 @@ extension Validation {
             if hasName || client.initiatorName != nil {
                 self.checkInitiator(of: client, at: "\(path).initiator_name", &seen)
             }
+            self.checkSecureBoot(of: client, at: path)
             self.checkSource(of: client, hasName: hasName, at: path)
         }
     }
@@ -120,6 +121,20 @@ extension Validation {
         }
     }
 
+    /// What is not signed by Microsoft or Debian does not start.
+    private mutating func checkSecureBoot(of client: BootClient, at path: String) {
+        guard client.secureBoot == true else { return }
+        let unsigned: String
+        switch client.method {
+        case .kernel, .firmware: return
+        case .sanboot: unsigned = "the method sanboot runs iPXE"
+        case .http: unsigned = "the method http makes one program of kernel and initramfs"
+        }
+        self.error(
+            "\(path).method", "\(unsigned), which Secure Boot refuses: it is not signed",
+            "use the method kernel or firmware, or turn Secure Boot off in the machine's firmware")
+    }
+
     private mutating func checkSource(of client: BootClient, hasName: Bool, at path: String) {
         if let size = client.size, size < Limits.smallestDiskBytes || size % 512 != 0 {
             self.error(
@@ -133,10 +148,10 @@ extension Validation {
             } else {
                 self.error("\(path).disk", "\(disk) is not an absolute path", "begin it with /")
             }
-            if case .kernel = client.method {
+            if client.method.isServedKernel {
                 self.error(
                     "\(path).method", "a disk of one's own brings no kernel for the boot services to hand out",
-                    "use the method sanboot, or an image")
+                    "use the method sanboot or firmware, or an image")
             }
         case .image(let name):
             guard let surroundings = self.surroundings else { return }

@@ -39,6 +39,24 @@ enum ConsoleSight: Hashable {
         }
     }
 
+    /// Whether a boot that shows this has come to `stage`.
+    func isAtOrAfter(_ stage: ConsoleStage) -> Bool {
+        let order =
+            switch self {
+            case .failure: 0
+            case .bootLoader: 1
+            case .kernel: 2
+            case .attached: 3
+            case .loginPrompt: 4
+            }
+        return switch stage {
+        case .loader: order >= 1
+        case .kernel: order >= 2
+        case .disk: order >= 3
+        case .login: order >= 4
+        }
+    }
+
     /// Words after which nothing comes by itself.
     private static let failures = [
         "Kernel panic", "You are in emergency mode", "No bootable device", "No more network devices",

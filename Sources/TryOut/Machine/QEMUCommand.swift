@@ -7,6 +7,9 @@ struct QEMUCommand {
     /// OVMF's code, and the variables that a machine begins with.
     static let firmwareCode = "/usr/share/OVMF/OVMF_CODE_4M.fd"
     static let firmwareVariables = "/usr/share/OVMF/OVMF_VARS_4M.fd"
+    /// The same with Secure Boot: code that guards its variables, and variables with Microsoft's keys.
+    static let securedCode = "/usr/share/OVMF/OVMF_CODE_4M.secboot.fd"
+    static let securedVariables = "/usr/share/OVMF/OVMF_VARS_4M.ms.fd"
 
     let machine: VirtualMachine
     let tap: String
@@ -28,11 +31,24 @@ struct QEMUCommand {
             // Without graphics SeaBIOS, iPXE and GRUB speak on the serial line.
             arguments += ["-machine", "pc,graphics=off"]
         case .uefi:
+            let isSecured = self.machine.isSecureBoot
             arguments += [
-                "-machine", "q35",
-                "-drive", "if=pflash,format=raw,readonly=on,file=\(Self.firmwareCode)",
+                "-machine", isSecured ? "q35,smm=on" : "q35",
+                "-drive", "if=pflash,format=raw,readonly=on,file=\(isSecured ? Self.securedCode : Self.firmwareCode)",
                 "-drive", "if=pflash,format=raw,file=\(self.variables)",
             ]
+            if isSecured {
+                // Only the firmware's own code may write to its flash.
+                arguments += [
+                    "-global", "driver=cfi.pflash01,property=secure,value=on", "-global", "ICH9-LPC.disable_s3=1",
+                ]
+            }
+            if self.machine.start == .http {
+                // With PXE turned off, HTTP Boot is what is left for the card.
+                for version in ["IPv4", "IPv6"] {
+                    arguments += ["-fw_cfg", "name=opt/org.tianocore/\(version)PXESupport,string=n"]
+                }
+            }
         }
         return arguments
     }

@@ -33,6 +33,16 @@ package enum Accelerator: String, Hashable, Sendable, CaseIterable {
     case kvm
 }
 
+/// What a machine's firmware tries.
+package enum FirmwareStart: Hashable, Sendable {
+    /// PXE, which in a BIOS is the iPXE of the card's ROM.
+    case pxe
+    /// UEFI HTTP Boot.
+    case http
+    /// Its own iSCSI initiator, which in a BIOS is the iPXE of the card's ROM, with this name.
+    case iscsi(initiator: String)
+}
+
 /// A machine without any disk.
 package struct VirtualMachine: Hashable, Sendable {
     package static let defaultMemoryMiB = 1024
@@ -42,15 +52,21 @@ package struct VirtualMachine: Hashable, Sendable {
     package var card: NetworkCard
     package var memoryMiB: Int
     package var accelerator: Accelerator
+    package var start: FirmwareStart
+    /// UEFI with Microsoft's keys enrolled: it starts signed programs only.
+    package var isSecureBoot: Bool
 
     package init(
         mac: String, firmware: Firmware = .uefi, card: NetworkCard = .virtioNet,
-        memoryMiB: Int = Self.defaultMemoryMiB, accelerator: Accelerator = .tcg
+        memoryMiB: Int = Self.defaultMemoryMiB, accelerator: Accelerator = .tcg,
+        start: FirmwareStart = .pxe, isSecureBoot: Bool = false
     ) {
         self.mac = mac
         self.firmware = firmware
         self.card = card
         self.memoryMiB = memoryMiB
         self.accelerator = accelerator
+        self.start = start
+        self.isSecureBoot = isSecureBoot
     }
 }

@@ -27,11 +27,8 @@ enum Laboratory {
 
     /// What the daemon there is to do: serve this client, and nothing else of the configuration.
     ///
-    /// - Parameter method: In place of the client's own.
-    static func configuration(for client: BootClient, method: BootClient.Method?) -> Configuration {
-        var client = client
-        if let method { client.method = method }
-        return Configuration(
+    static func configuration(for client: BootClient) -> Configuration {
+        Configuration(
             boot: Boot(
                 services: ServiceSettings(
                     address: self.address, interface: self.bridge,

@@ -12,9 +12,11 @@ enum Requirements {
     private static let searchPath = ["/usr/local/sbin", "/usr/local/bin", "/usr/sbin", "/usr/bin", "/sbin", "/bin"]
 
     /// Programs, and files (with a slash), with the Debian packages they come from.
-    static func tools(for firmware: Firmware) -> [(name: String, package: String)] {
+    static func tools(for machine: VirtualMachine) -> [(name: String, package: String)] {
         var tools = [("unshare", "util-linux"), ("ip", "iproute2"), (QEMUCommand.program, "qemu-system-x86")]
-        switch firmware {
+        switch machine.firmware {
+        case .uefi where machine.isSecureBoot:
+            tools += [(QEMUCommand.securedCode, "ovmf"), (QEMUCommand.securedVariables, "ovmf")]
         case .uefi:
             tools += [(QEMUCommand.firmwareCode, "ovmf"), (QEMUCommand.firmwareVariables, "ovmf")]
         case .bios:
@@ -25,7 +27,7 @@ enum Requirements {
 
     /// - Parameter isThere: Whether a path can be read.
     static func check(_ machine: VirtualMachine, isThere: (String) -> Bool, isSuperuser: Bool) throws(TryOutError) {
-        let missing = self.tools(for: machine.firmware).filter { tool in
+        let missing = self.tools(for: machine).filter { tool in
             !(tool.name.hasPrefix("/")
                 ? isThere(tool.name) : self.searchPath.contains { isThere("\($0)/\(tool.name)") })
         }

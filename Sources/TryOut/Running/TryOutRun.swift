@@ -85,7 +85,9 @@ package struct TryOutRun: Sendable {
             switch try await self.attempt(client, place) {
             case .reached(let seconds):
                 try await self.showTimeline(client)
-                Self.show("\(self.options.client.name) reached its login prompt after \(Int(seconds.rounded())) s\n")
+                if case .stage(let stage) = self.options.goal {
+                    Self.show("\(self.options.client.name) reached \(stage.words) after \(Int(seconds.rounded())) s\n")
+                }
                 return 0
             case .command(let status):
                 return Int32(clamping: status)
@@ -209,7 +211,9 @@ extension TryOutRun {
     }
 
     /// A command's output and a console are the user's own; stages would be in their way.
-    private var showsStages: Bool { self.options.goal == .login }
+    private var showsStages: Bool {
+        if case .stage = self.options.goal { true } else { false }
+    }
 
     private func openConsoleLog() throws -> FileDescriptor? {
         guard let path = self.options.consoleLog else { return nil }

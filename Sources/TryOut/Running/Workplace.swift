@@ -30,7 +30,7 @@ struct Workplace {
         let place = Workplace()
         try await Self.perform("mount", ["-t", "tmpfs", "-o", "mode=0700", "tmpfs", self.mountPoint])
         for command in Laboratory.commands { try await Self.perform("ip", command) }
-        let configuration = Laboratory.configuration(for: options.client, method: options.method)
+        let configuration = Laboratory.configuration(for: options.client)
         let text = try JSONText.pretty(configuration.json)
         try Self.write(Array(text.readableBytesView), to: place.configuration)
         return place
@@ -39,7 +39,11 @@ struct Workplace {
     /// Gives the machine firmware variables and a monitor that nobody has used yet.
     func prepareMachine(_ machine: VirtualMachine) async throws {
         if machine.firmware == .uefi {
-            try await Self.perform("cp", [QEMUCommand.firmwareVariables, self.variables])
+            let original = machine.isSecureBoot ? QEMUCommand.securedVariables : QEMUCommand.firmwareVariables
+            try await Self.perform("cp", [original, self.variables])
+            if case .iscsi(let initiator) = machine.start {
+                try self.write(ISCSIAttempt(mac: machine.mac, initiator: initiator))
+            }
         }
         for end in ["in", "out"] {
             let path = "\(self.monitor).\(end)"
@@ -48,6 +52,23 @@ struct Workplace {
                 throw TryOutError(.notReached, "cannot make \(path): \(Errno(rawValue: errno))")
             }
         }
+    }
+
+    /// Puts what the firmware's menu would have stored into the machine's variables.
+    private func write(_ attempt: ISCSIAttempt) throws {
+        let file = try FileDescriptor.open(FilePath(self.variables), .readWrite, options: [.closeOnExec])
+        defer { try? file.close() }
+        var bytes = [UInt8](repeating: 0, count: Int(try file.seek(offset: 0, from: .end)))
+        let count = try unsafe bytes.withUnsafeMutableBytes { try unsafe file.read(fromAbsoluteOffset: 0, into: $0) }
+        do throws(FirmwareVariables.Flaw) {
+            var variables = try FirmwareVariables(Array(bytes.prefix(count)))
+            try attempt.write(to: &variables)
+            bytes = variables.bytes
+        } catch {
+            throw TryOutError(
+                .missingTool, "OVMF's variables are not as expected (\(error)): install Debian's package ovmf anew")
+        }
+        try file.writeAll(toAbsoluteOffset: 0, bytes)
     }
 
     /// Gives QEMU's monitor a command; QEMU has the other end open as long as it runs.

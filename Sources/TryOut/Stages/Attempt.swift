@@ -101,13 +101,13 @@ struct Attempt {
         case .booting where self.goal == .console: return []
         case .booting:
             if now.seconds(since: self.tracker.started) >= self.timeoutSeconds {
-                return self.fail(.failed(self.tracker.missing(at: now) + "; time is over"), at: now)
+                return self.switchOff(.failed(self.tracker.missing(at: now) + "; time is over"), at: now)
             }
             guard now.seconds(since: self.lastSign) >= Self.frozenSeconds else { return [] }
-            return self.fail(.frozen(self.tracker.missing(at: now)), at: now)
+            return self.switchOff(.frozen(self.tracker.missing(at: now)), at: now)
         case .session:
             guard now.seconds(since: self.tracker.started) >= self.timeoutSeconds else { return [] }
-            return self.fail(.failed("the command did not end in time"), at: now)
+            return self.switchOff(.failed("the command did not end in time"), at: now)
         case .stopping(let outcome, let deadline):
             guard now >= deadline else { return [] }
             self.phase = .stopping(outcome, deadline: now.adding(seconds: Self.stoppingSeconds))
@@ -133,9 +133,13 @@ struct Attempt {
     private mutating func saw(_ sight: ConsoleSight, at now: Instant) -> [Effect] {
         guard let line = self.tracker.received(sight, at: now) else { return [] }
         guard self.goal != .console else { return sight == .loginPrompt ? [.reportLoginPrompt] : [] }
+        if case .stage(let stage) = self.goal, stage != .login, sight.isAtOrAfter(stage) {
+            let reached = Outcome.reached(afterSeconds: now.seconds(since: self.tracker.started))
+            return [.show(line)] + self.switchOff(reached, at: now)
+        }
         switch sight {
         case .loginPrompt: return [.show(line), .reportLoginPrompt] + self.reachedLogin(at: now)
-        case .failure: return [.show(line)] + self.fail(.failed(self.tracker.missing(at: now)), at: now)
+        case .failure: return [.show(line)] + self.switchOff(.failed(self.tracker.missing(at: now)), at: now)
         default: return [.show(line)]
         }
     }
@@ -165,7 +169,8 @@ struct Attempt {
         return [.pressCtrlAltDelete]
     }
 
-    private mutating func fail(_ outcome: Outcome, at now: Instant) -> [Effect] {
+    /// Ends without asking the machine.
+    private mutating func switchOff(_ outcome: Outcome, at now: Instant) -> [Effect] {
         self.phase = .stopping(outcome, deadline: now.adding(seconds: Self.stoppingSeconds))
         return [.switchOff]
     }
