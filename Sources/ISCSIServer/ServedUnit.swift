@@ -39,6 +39,11 @@ package final class ServedUnit: Sendable {
         self.state.withLock { unit in body(&unit) }
     }
 
+    /// Through which ports the unit is reached how well.
+    package func setTargetPortGroups(_ groups: TargetPortGroups) {
+        self.withUnit { $0.setTargetPortGroups(groups) }
+    }
+
     /// Sense data for a store that failed.
     func failed(_ error: BlockError) -> CommandResult {
         self.withUnit { $0.failed(error) }

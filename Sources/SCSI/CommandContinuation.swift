@@ -37,6 +37,7 @@ package enum CommandContinuation: Sendable {
     case writeAtomic(BlockRange, durable: Bool)
     case modeSelect(ModeSelect)
     case persistentReserveOut(PersistentReserveOut)
+    case setTargetPortGroups(parameterListLength: Int)
     /// What the unit remembers is being kept; then the command is over.
     case remembered(CommandResult)
 }
@@ -76,6 +77,8 @@ extension LogicalUnit {
             self.writeSame(range, mayUnmap: mayUnmap, durable: durable, data)
         case .writeAtomic(let range, let durable): self.writeAtomic(range, durable: durable, data)
         case .modeSelect(let command): self.modeSelect(command, data, nexus: nexus.id)
+        case .setTargetPortGroups(let length):
+            self.setTargetPortGroups(parameterListLength: length, data, copy nexus)
         case .persistentReserveOut(let command): self.persistentReserveOut(command, data, copy nexus)
         default: preconditionFailure("\(continuation) waits for the store, not for Data-Out")
         }

@@ -28,6 +28,9 @@ package enum Limits {
     /// PERSISTENT RESERVE OUT's longest parameter list: some two hundred TransportIDs.
     static let maximumReserveOutBytes = 64 << 10
 
+    /// SET TARGET PORT GROUPS' longest parameter list: more groups than a unit has.
+    static let setTargetPortGroupsBytes = 4 << 10
+
     /// Persistent reservation keys of one unit; INSUFFICIENT REGISTRATION RESOURCES beyond. A cluster has one for each
     /// path of each host.
     static let registrations = 1024

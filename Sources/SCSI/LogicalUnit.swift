@@ -24,6 +24,12 @@ package struct LogicalUnit: Sendable {
     /// The nexuses that exist, by their identifier.
     var nexuses: [UInt64: Nexus] = [:]
     var medium: MediumState
+    /// The target port groups as they stand, and as they were configured before SET TARGET PORT GROUPS.
+    var ports = TargetPortGroups.standard {
+        didSet { self.hasInactivePorts = self.ports.hasInactive }
+    }
+    var configuredPorts = TargetPortGroups.standard
+    private(set) var hasInactivePorts = false
     /// The mode pages that MODE SELECT saved, as `UnitMemory.modePages` has them.
     var savedModePages: [UInt16: [UInt8]] = [:]
     /// Nil where nothing keeps the unit's memory: APTPL and saved pages are then refused.
@@ -68,13 +74,16 @@ package struct LogicalUnit: Sendable {
         {
             return self.check(Sense(.unitAttention, code))
         }
+        if self.hasInactivePorts, let sense = self.ports.group(of: nexus).state.refusal(of: cdb) {
+            return self.check(sense)
+        }
         if cdb.control & 0x04 != 0 {  // NACA, which NORMACA=0 in INQUIRY data says is not offered
             return self.check(.invalidFieldInCDB(Int(cdb.controlOffset), bit: 2))
         }
         if access.traits.contains(.needsMedium), let sense = self.medium.notReady {
             return self.check(sense)
         }
-        if access.traits.contains(.writesMedium), let sense = self.writeProtection {
+        if access.traits.contains(.writesMedium), let sense = self.writeProtection(nexus) {
             return self.check(sense)
         }
         if !access.traits.isDisjoint(with: .optional), !self.offers(access.traits) {

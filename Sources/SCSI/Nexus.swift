@@ -11,6 +11,8 @@ package struct Nexus: Hashable, Sendable {
     package var targetName: String
     /// The target port's relative port identifier: the target portal group tag.
     package var relativeTargetPort: UInt16
+    /// Whether the medium is write-protected for this nexus alone.
+    package var isWriteProtected = false
 
     package init(id: UInt64, initiatorPort: String, targetName: String, relativeTargetPort: UInt16) {
         self.id = id

@@ -13,7 +13,7 @@ struct InquiryTests {
     @Test func `standard data`() {
         var test = UnitUnderTest()
         let expected =
-            bytes("00 00 06 12 5B 00 00 02") + Self.ascii("APUS    disk0           0001")
+            bytes("00 00 06 12 5B 30 00 02") + Self.ascii("APUS    disk0           0001")
             + [UInt8](repeating: 0, count: 22) + bytes("00A0 0460 04C0 0960") + [UInt8](repeating: 0, count: 30)
         #expect(test.dataIn(bytes("12 00 00 00 FF 00")) == expected)
         #expect(test.dataIn(bytes("12 00 00 00 24 00")) == Array(expected.prefix(36)))
@@ -76,6 +76,7 @@ struct InquiryTests {
             bytes("02 01 00 32") + Self.ascii("APUS    disk0:" + UnitUnderTest.serial),
             bytes("01 03 00 08 36F1C2D3E4A5B4C6"),
             bytes("51 94 00 04 0000 0001"),
+            bytes("51 95 00 04 0000 0000"),
             bytes("53 98 00 24") + Self.ascii("iqn.2026-11.org.apus:disk,t,0x0001") + [0, 0],
             bytes("53 A8 00 1C") + Self.ascii("iqn.2026-11.org.apus:disk") + [0, 0, 0],
         ]

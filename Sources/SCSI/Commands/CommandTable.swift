@@ -19,6 +19,7 @@ struct CommandTable: Sendable {
         CommandDescriptor.supportedOperations,
         CommandDescriptor.diagnostics,
         CommandDescriptor.reserveRelease,
+        CommandDescriptor.targetPortGroups,
         CommandDescriptor.persistentReserveIn,
         CommandDescriptor.persistentReserveOut,
     ])

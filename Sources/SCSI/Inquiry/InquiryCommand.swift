@@ -25,7 +25,8 @@ extension LogicalUnit {
         } else {
             guard cdb[2] == 0 else { return self.check(.invalidFieldInCDB(2)) }
             data = StandardInquiry.encode(
-                peripheral: 0x00, removable: self.settings.removable, product: self.identity.product,
+                peripheral: 0x00, removable: self.settings.removable,
+                targetPortGroups: self.ports.group(of: nexus).tpgs, product: self.identity.product,
                 revision: self.identity.revision, versionDescriptors: StandardInquiry.versionDescriptors)
         }
         return .finish(.good(data.cut(to: Int(cdb.uint16(3)))))

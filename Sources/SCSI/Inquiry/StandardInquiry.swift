@@ -8,9 +8,10 @@ enum StandardInquiry {
     /// SAM-5, SPC-4, SBC-3 and iSCSI, no version claimed, as SPC-4's table of version descriptors codes them.
     static let versionDescriptors: [UInt16] = [0x00A0, 0x0460, 0x04C0, 0x0960]
 
-    /// 96 bytes. `peripheral` is byte 0: qualifier and device type.
+    /// 96 bytes. `peripheral` is byte 0, qualifier and device type; `targetPortGroups` is TPGS.
     static func encode(
-        peripheral: UInt8, removable: Bool, product: String, revision: String, versionDescriptors: [UInt16]
+        peripheral: UInt8, removable: Bool, targetPortGroups: UInt8 = 0, product: String, revision: String,
+        versionDescriptors: [UInt16]
     ) -> ByteBuffer {
         var data = ByteBuffer()
         data.reserveCapacity(96)
@@ -19,7 +20,7 @@ enum StandardInquiry {
         data.writeInteger(UInt8(0x06))  // VERSION: SPC-4
         data.writeInteger(UInt8(0x12))  // HISUP, RESPONSE DATA FORMAT 2; NORMACA=0
         data.writeInteger(UInt8(96 - 5))
-        data.writeInteger(UInt8(0x00))  // no SCCS, ALUA, third-party copy or protection information
+        data.writeInteger((targetPortGroups & 0x03) << 4)  // TPGS; no SCCS, third-party copy or protection information
         data.writeInteger(UInt8(0x00))
         data.writeInteger(UInt8(0x02))  // CMDQUE
         data.writePaddedASCII(vendor, count: 8)

@@ -88,8 +88,9 @@ extension LogicalUnit {
         return .finish(.good)
     }
 
-    /// Why the medium cannot be written, nil when it can.
-    var writeProtection: Sense? {
+    /// Why the medium cannot be written by a nexus, nil when it can.
+    func writeProtection(_ nexus: borrowing Nexus) -> Sense? {
+        if nexus.isWriteProtected { return Sense(.dataProtect, .writeProtected) }
         if self.info.capabilities.contains(.readOnly) { return Sense(.dataProtect, .writeProtected) }
         if self.modes.control.softwareWriteProtect { return Sense(.dataProtect, .softwareWriteProtected) }
         return nil

@@ -9,21 +9,21 @@ extension CommandDescriptor {
     static let modeSense: [CommandDescriptor] = [
         CommandDescriptor(
             "MODE SENSE (6)", [0x1A, 0x08, 0xFF, 0xFF, 0xFF, 0x04], .writes,
-            handler: { unit, cdb, _ in
-                unit.modeSense(cdb, allocationLength: Int(cdb[4]), headerLength: 4, longLBA: false)
+            handler: { unit, cdb, nexus in
+                unit.modeSense(cdb, nexus, allocationLength: Int(cdb[4]), headerLength: 4, longLBA: false)
             }),
         CommandDescriptor(
             "MODE SENSE (10)", [0x5A, 0x18, 0xFF, 0xFF, 0x00, 0x00, 0x00, 0xFF, 0xFF, 0x04], .writes,
-            handler: { unit, cdb, _ in
+            handler: { unit, cdb, nexus in
                 unit.modeSense(
-                    cdb, allocationLength: Int(cdb.uint16(7)), headerLength: 8, longLBA: cdb.has(0x10, at: 1))
+                    cdb, nexus, allocationLength: Int(cdb.uint16(7)), headerLength: 8, longLBA: cdb.has(0x10, at: 1))
             }),
     ]
 }
 
 extension LogicalUnit {
     fileprivate func modeSense(
-        _ cdb: CDB, allocationLength: Int, headerLength: Int, longLBA: Bool
+        _ cdb: CDB, _ nexus: Nexus, allocationLength: Int, headerLength: Int, longLBA: Bool
     ) -> TaskStep {
         let pages: [ModePage]
         let pageCode = cdb[2] & 0x3F
@@ -47,7 +47,7 @@ extension LogicalUnit {
         let descriptor = cdb.has(0x08, at: 1) ? ByteBuffer() : self.blockDescriptor(longLBA: longLBA)
         var data = self.modeParameterHeader(
             headerLength: headerLength, descriptorLength: descriptor.readableBytes,
-            bodyLength: body.readableBytes, longLBA: longLBA)
+            bodyLength: body.readableBytes, longLBA: longLBA, isProtected: self.writeProtection(nexus) != nil)
         data.writeImmutableBuffer(descriptor)
         data.writeImmutableBuffer(body)
         return .finish(.good(data.cut(to: allocationLength)))
@@ -55,10 +55,10 @@ extension LogicalUnit {
 
     /// Four or eight bytes (SPC-4). The device-specific parameter is SBC-3's: WP and DPOFUA.
     private func modeParameterHeader(
-        headerLength: Int, descriptorLength: Int, bodyLength: Int, longLBA: Bool
+        headerLength: Int, descriptorLength: Int, bodyLength: Int, longLBA: Bool, isProtected: Bool
     ) -> ByteBuffer {
         let length = headerLength + descriptorLength + bodyLength
-        let deviceSpecific: UInt8 = (self.writeProtection == nil ? 0x00 : 0x80) | 0x10
+        let deviceSpecific: UInt8 = (isProtected ? 0x80 : 0x00) | 0x10
         var header = ByteBuffer()
         header.reserveCapacity(length)
         if headerLength == 4 {

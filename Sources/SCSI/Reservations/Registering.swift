@@ -123,6 +123,10 @@ extension LogicalUnit {
         let heir = PersistentReservations.NexusPorts(
             initiatorPort: initiatorPort,
             targetPort: .init(targetName: nexus.targetName, relativePort: targetPort))
+        // A port that this target has not is no heir; without members nothing is known of other ports.
+        guard self.ports.mayHave(.init(targetName: nexus.targetName.lowercased(), relativePort: targetPort)) else {
+            return self.check(.invalidFieldInParameterList(18))
+        }
         guard heir != nexus.ports else { return self.check(.invalidFieldInParameterList(24)) }
         if let known = self.persistent.registrations.firstIndex(where: { $0.port == heir }) {
             self.persistent.registrations[known].key = actionKey
