@@ -122,7 +122,7 @@ let package = Package(
             "Control",
             [
                 "Block", "BlockStores", "BootProtocols", "BootServer", "BootStory", "Control", "ControlAPI",
-                "ISCSIServer",
+                "ISCSIServer", "SCSI",
                 "Model", logging, nioCore, nioPosix, system,
             ]),
         tests("Shell", ["Shell", "ControlAPI", "Model"]),

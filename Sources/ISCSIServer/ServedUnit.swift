@@ -39,6 +39,10 @@ package final class ServedUnit: Sendable {
         self.state.withLock { unit in body(&unit) }
     }
 
+    package var targetPortGroups: TargetPortGroups {
+        self.withUnit { $0.ports }
+    }
+
     /// Through which ports the unit is reached how well.
     package func setTargetPortGroups(_ groups: TargetPortGroups) {
         self.withUnit { $0.setTargetPortGroups(groups) }

@@ -25,7 +25,7 @@ package struct LogicalUnit: Sendable {
     var nexuses: [UInt64: Nexus] = [:]
     var medium: MediumState
     /// The target port groups as they stand, and as they were configured before SET TARGET PORT GROUPS.
-    var ports = TargetPortGroups.standard {
+    package internal(set) var ports = TargetPortGroups.standard {
         didSet { self.hasInactivePorts = self.ports.hasInactive }
     }
     var configuredPorts = TargetPortGroups.standard

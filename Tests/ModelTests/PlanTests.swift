@@ -38,6 +38,7 @@ struct PlanTests {
             #expect(state.backstores[name] != nil, comment)
             #expect(!state.targets.values.contains { $0.luns.values.contains(name) }, comment)
         case .openBackstore(let name, _): #expect(state.backstores[name] == nil, comment)
+        case .setAccess(let name, _): #expect(state.backstores[name] != nil, comment)
         case .setTarget: break
         }
     }
@@ -102,6 +103,11 @@ struct PlanTests {
         for name in ["a", "b", "c", "d"] where maybe() {
             deployment.backstores[name] = Backstore(
                 kind: .ramdisk(size: maybe() ? 1 << 20 : 1 << 21, forgetful: false), product: name, serial: name)
+            if maybe() {
+                var access = AccessMap.standard
+                access.groups[0].state = Int.random(in: 1...3, using: &generator)
+                deployment.access[name] = access
+            }
         }
         for name in ["t1", "t2", "t3"] where maybe() {
             var luns: [UInt16: String] = [:]

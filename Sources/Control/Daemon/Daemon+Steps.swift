@@ -53,6 +53,8 @@ extension Daemon {
             self.units[name] = ServedUnit(
                 identity: LogicalUnitIdentity(product: backstore.product, serial: backstore.serial), store: store,
                 keeper: keeper)
+        case .setAccess(let name, let access):
+            self.units[name]?.setTargetPortGroups(TargetPortGroups(access))
         case .setTarget(let target):
             await self.seams.targets.setTarget(
                 TargetDefinition(
@@ -113,7 +115,7 @@ extension Daemon {
             return .error("portal \(portal)", Self.words(error), Self.remedy(error, for: portal))
         case .startBoot, .stopBoot, .setMachines:
             return .error("boot.services", "\(error)", "they are off until the next change or reload")
-        case .stopListening, .removeTarget, .closeBackstore, .setTarget:
+        case .stopListening, .removeTarget, .closeBackstore, .setAccess, .setTarget:
             return .error("\(step)", "\(error)", "the log may tell more")
         }
     }
@@ -134,6 +136,31 @@ extension Daemon {
         case 13: "use a port above 1023, or run the daemon with CAP_NET_BIND_SERVICE"
         default: "it is left out until the next change or reload"
         }
+    }
+}
+
+extension TargetPortGroups {
+    init(_ access: AccessMap) {
+        self.init(
+            groups: access.groups.map { group in
+                Group(
+                    id: group.id, state: AccessState(group.state),
+                    isPreferred: group.isPreferred,
+                    supportedStates: Set(group.supportedStates.map(AccessState.init)),
+                    hasImplicitTransitions: group.hasImplicitTransitions,
+                    hasExplicitTransitions: group.hasExplicitTransitions,
+                    implicitTransitionSeconds: group.implicitTransitionSeconds)
+            })
+        for (port, group) in access.ports {
+            self.members[Port(targetName: port.target.lowercased(), relativePort: port.tag)] = group
+        }
+    }
+}
+
+extension AccessState {
+    /// `alua_access_state` counts the states as the standard does; validation lets no other through.
+    fileprivate init(_ number: Int) {
+        self = UInt8(exactly: number).flatMap(AccessState.init(rawValue:)) ?? .unavailable
     }
 }
 

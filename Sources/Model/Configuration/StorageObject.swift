@@ -17,12 +17,14 @@ package struct StorageObject: Hashable, Sendable {
     /// A ramdisk that forgets what is written and reads as zeroes.
     package var nullIO: Bool?
     package var attributes: [String: JSONValue]?
+    /// The target port groups that the file names; the default one exists in any case.
+    package var aluaGroups: [ALUAGroup]
     package var remainder: Remainder
 
     package init(
         plugin: String, name: String, wwn: String? = nil, dev: String? = nil, size: Int? = nil,
         readOnly: Bool? = nil, writeBack: Bool? = nil, nullIO: Bool? = nil,
-        attributes: [String: JSONValue]? = nil, remainder: Remainder = Remainder()
+        attributes: [String: JSONValue]? = nil, aluaGroups: [ALUAGroup] = [], remainder: Remainder = Remainder()
     ) {
         self.plugin = plugin
         self.name = name
@@ -33,6 +35,7 @@ package struct StorageObject: Hashable, Sendable {
         self.writeBack = writeBack
         self.nullIO = nullIO
         self.attributes = attributes
+        self.aluaGroups = aluaGroups
         self.remainder = remainder
     }
 
@@ -41,7 +44,7 @@ package struct StorageObject: Hashable, Sendable {
             plugin: reader.required("plugin"), name: reader.required("name"), wwn: reader.string("wwn"),
             dev: reader.string("dev"), size: reader.integer("size"), readOnly: reader.boolean("readonly"),
             writeBack: reader.boolean("write_back"), nullIO: reader.boolean("nullio"),
-            attributes: reader.object("attributes"))
+            attributes: reader.object("attributes"), aluaGroups: reader.elements("alua_tpgs") { ALUAGroup(&$0) })
         self.remainder = reader.remainder
     }
 
@@ -56,6 +59,7 @@ package struct StorageObject: Hashable, Sendable {
             "write_back": self.writeBack.map(JSONValue.boolean),
             "nullio": self.nullIO.map(JSONValue.boolean),
             "attributes": self.attributes.map(JSONValue.object),
+            "alua_tpgs": self.aluaGroups.isEmpty ? nil : .array(self.aluaGroups.map(\.json)),
         ])
     }
 

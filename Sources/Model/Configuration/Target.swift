@@ -109,23 +109,30 @@ package struct LUN: Hashable, Sendable {
     package var index: Int
     /// `/backstores/block/sda`.
     package var storageObject: String
+    /// The name of the backstore's target port group that this portal group is in for it; nil for the default one.
+    package var aluaGroup: String?
     package var remainder: Remainder
 
-    package init(index: Int, storageObject: String, remainder: Remainder = Remainder()) {
+    package init(
+        index: Int, storageObject: String, aluaGroup: String? = nil, remainder: Remainder = Remainder()
+    ) {
         self.index = index
         self.storageObject = storageObject
+        self.aluaGroup = aluaGroup
         self.remainder = remainder
     }
 
     init(_ reader: inout ObjectReader) {
         self.init(
-            index: reader.required(integer: "index"), storageObject: reader.required("storage_object"))
+            index: reader.required(integer: "index"), storageObject: reader.required("storage_object"),
+            aluaGroup: reader.string("alua_tg_pt_gp_name"))
         self.remainder = reader.remainder
     }
 
     package var json: JSONValue {
         self.remainder.object([
             "index": .integer(self.index), "storage_object": .string(self.storageObject),
+            "alua_tg_pt_gp_name": self.aluaGroup.map(JSONValue.string),
         ])
     }
 }

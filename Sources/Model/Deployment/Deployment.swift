@@ -12,6 +12,8 @@ package struct Deployment: Hashable, Sendable {
     /// Where connections are accepted; no two of them overlap.
     package var portals: Set<PortalAddress>
     package var boot: BootDeployment?
+    /// By backstore; those that are not here are reached alike through all ports.
+    package var access: [String: AccessMap] = [:]
 
     package init(
         backstores: [String: Backstore] = [:], targets: [String: ServedTarget] = [:],

@@ -13,7 +13,7 @@ extension Configuration {
         }
         var expansion = Expansion(surroundings: surroundings)
         for (index, object) in self.storageObjects.enumerated() where isUsable("storage_objects[\(index)]") {
-            expansion.add(object)
+            expansion.add(object, servedBy: self.targets)
         }
         for (index, target) in self.targets.enumerated() where isUsable("targets[\(index)]") {
             expansion.add(target)
@@ -38,7 +38,7 @@ private struct Expansion {
         self.surroundings = surroundings
     }
 
-    mutating func add(_ object: StorageObject) {
+    mutating func add(_ object: StorageObject, servedBy targets: [Target]) {
         let kind: Backstore.Kind
         switch object.plugin {
         case "fileio":
@@ -51,6 +51,8 @@ private struct Expansion {
         self.deployment.backstores[object.path] = Backstore(
             kind: kind, product: object.name, serial: object.wwn ?? Naming.serial(from: object.path),
             isReadOnly: object.readOnly ?? false)
+        let access = AccessMap(of: object, in: targets)
+        self.deployment.access[object.path] = access == .standard ? nil : access
     }
 
     mutating func add(_ target: Target) {

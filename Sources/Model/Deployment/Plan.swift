@@ -8,6 +8,8 @@ package enum Step: Hashable, Sendable {
     case removeTarget(String)
     case closeBackstore(String)
     case openBackstore(String, Backstore)
+    /// Tells a backstore's unit through which ports it is reached how well.
+    case setAccess(String, AccessMap)
     /// Adds the target or replaces its definition; its sessions go on.
     case setTarget(ServedTarget)
     case listen(PortalAddress)
@@ -43,6 +45,11 @@ package enum Plan {
         steps += early.filter { withdrawn[$0.name] == nil }.map(Step.setTarget)
         steps += closing.sorted().map(Step.closeBackstore)
         steps += opening.sorted().compactMap { name in new.backstores[name].map { .openBackstore(name, $0) } }
+        for name in new.backstores.keys.sorted() {
+            let before = opening.contains(name) ? .standard : old.access[name] ?? .standard
+            let wanted = new.access[name] ?? .standard
+            if wanted != before { steps.append(.setAccess(name, wanted)) }
+        }
         steps += (early.filter { withdrawn[$0.name] != nil } + late).map(Step.setTarget)
         steps += new.portals.subtracting(old.portals).sorted().map(Step.listen)
         switch (old.boot, new.boot) {
@@ -77,8 +84,11 @@ extension Deployment {
         case .stopBoot: self.boot = nil
         case .stopListening(let portal): self.portals.remove(portal)
         case .removeTarget(let name): self.targets[name] = nil
-        case .closeBackstore(let name): self.backstores[name] = nil
+        case .closeBackstore(let name):
+            self.backstores[name] = nil
+            self.access[name] = nil
         case .openBackstore(let name, let backstore): self.backstores[name] = backstore
+        case .setAccess(let name, let access): self.access[name] = access == .standard ? nil : access
         case .setTarget(let target): self.targets[target.name] = target
         case .listen(let portal): self.portals.insert(portal)
         case .startBoot(let boot): self.boot = boot
@@ -105,6 +115,7 @@ extension Step: CustomStringConvertible {
         case .removeTarget(let name): "remove target \(name)"
         case .closeBackstore(let name): "close \(name)"
         case .openBackstore(let name, let backstore): "open \(name) (\(backstore.kind.summary))"
+        case .setAccess(let name, let access): "set \(Self.count(access.groups.count, "target port group")) of \(name)"
         case .setTarget(let target): "serve target \(target.name) with \(Self.count(target.luns.count, "LUN"))"
         case .listen(let portal): "open portal \(portal)"
         case .startBoot(let boot):

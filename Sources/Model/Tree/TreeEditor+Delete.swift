@@ -5,6 +5,7 @@ extension TreeEditor {
     mutating func delete(at location: TreeLocation, _ arguments: inout TreeArguments) throws(TreeRefusal) {
         switch location {
         case .plugin(let plugin): try self.deleteObject(plugin, &arguments)
+        case .aluaGroups(let index): try self.deleteALUAGroup(of: index, &arguments)
         case .iscsi:
             let name = try arguments.required("wwn")
             guard let index = self.configuration.targets.firstIndex(where: { $0.wwn == name }) else {

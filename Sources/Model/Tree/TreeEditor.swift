@@ -15,6 +15,7 @@ struct TreeEditor {
     mutating func create(at location: TreeLocation, _ arguments: inout TreeArguments) throws(TreeRefusal) {
         switch location {
         case .plugin(let plugin): try self.createObject(plugin, &arguments)
+        case .aluaGroups(let index): try self.createALUAGroup(of: index, &arguments)
         case .iscsi: try self.createTarget(&arguments)
         case .target(let index): try self.createGroup(in: index, &arguments)
         case .acls(let index): try self.createACL(in: index, &arguments)

@@ -67,9 +67,13 @@ private struct TreeDrawer {
             let object = self.configuration.storageObjects[index]
             return TreeNode(object.name, self.summary(of: object), [self.node(.aluaGroups(index))])
         case .aluaGroups(let index):
-            return TreeNode("alua", "ALUA Groups: 1", [self.node(.aluaGroup(index))])
-        case .aluaGroup:
-            return TreeNode(Configuration.defaultALUAGroup, "ALUA state: Active/optimized")
+            let groups = self.configuration.storageObjects[index].effectiveALUAGroups
+            return TreeNode(
+                "alua", "ALUA Groups: \(groups.count)", groups.map { self.node(.aluaGroup(index, $0.name)) })
+        case .aluaGroup(let index, let name):
+            let group = self.configuration.storageObjects[index].effectiveALUAGroups.first { $0.name == name }
+            let state = ALUAGroup.stateNames[group?.setting("alua_access_state") ?? 0] ?? "?"
+            return TreeNode(name, "ALUA state: \(state)")
         case .iscsi:
             let targets = self.configuration.targets.indices
                 .filter { self.configuration.targets[$0].fabric == "iscsi" }
@@ -115,7 +119,7 @@ private struct TreeDrawer {
             let medium = self.configuration.storageObject(at: lun.storageObject)?.dev.map { " (\($0))" } ?? ""
             return TreeNode(
                 "lun\(lun.index)",
-                "\(self.shortName(lun.storageObject))\(medium) (\(Configuration.defaultALUAGroup))")
+                "\(self.shortName(lun.storageObject))\(medium) (\(lun.aluaGroup ?? ALUAGroup.defaultName))")
         case .portals(let index):
             let portals = self.configuration[index].portals
             return TreeNode(

@@ -36,7 +36,7 @@ enum TreeLocation: Hashable {
     case plugin(String)
     case object(Int)
     case aluaGroups(Int)
-    case aluaGroup(Int)
+    case aluaGroup(Int, String)
     case target(Int)
     case group(GroupIndex)
     case acls(GroupIndex), luns(GroupIndex), portals(GroupIndex)
@@ -75,13 +75,13 @@ extension Configuration {
         switch parts.dropFirst(2) {
         case []: return .object(index)
         case ["alua"]: return .aluaGroups(index)
-        case ["alua", Self.defaultALUAGroup]: return .aluaGroup(index)
-        default: return nil
+        default:
+            guard parts.count == 4, parts[2] == "alua",
+                self.storageObjects[index].effectiveALUAGroups.contains(where: { $0.name == parts[3] })
+            else { return nil }
+            return .aluaGroup(index, parts[3])
         }
     }
-
-    /// The ALUA group that every backstore is in.
-    static let defaultALUAGroup = "default_tg_pt_gp"
 
     private func iscsi(_ parts: ArraySlice<String>) -> TreeLocation? {
         let parts = Array(parts)

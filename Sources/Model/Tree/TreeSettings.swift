@@ -48,6 +48,7 @@ enum TreeSettings {
         case (.group, "parameter"): Self.portalGroupParameters
         case (.acl, "attribute"): Self.aclAttributes
         case (.object, "attribute"): Self.objectAttributes
+        case (.aluaGroup, "alua"): ALUAGroup.defaults.mapValues(String.init)
         case (.acl, "auth"), (.group, "auth"): Self.auth
         default: nil
         }
@@ -84,6 +85,7 @@ extension Configuration {
 
     private func setting(_ name: String, of group: String, at location: TreeLocation) -> String? {
         guard case .object(let members)? = self.entry(at: location) else { return nil }
+        if group == "alua" { return members[name]?.plainText }
         if group == "auth" { return members["chap_\(name)"]?.plainText }
         guard case .object(let values)? = members[TreeSettings.key(of: group)] else { return nil }
         return values[name]?.plainText
@@ -92,6 +94,8 @@ extension Configuration {
     private func entry(at location: TreeLocation) -> JSONValue? {
         switch location {
         case .object(let index): self.storageObjects[index].json
+        case .aluaGroup(let index, let name):
+            self.storageObjects[index].effectiveALUAGroups.first { $0.name == name }?.json
         case .group(let index): self[index].json
         case .acl(let index, let acl): self[index].nodeACLs[acl].json
         default: nil
@@ -111,7 +115,11 @@ extension TreeEditor {
             guard known[name] != nil else {
                 throw TreeRefusal("Unknown parameter \(name) in group '\(group)'.")
             }
-            self.assign(name, value, in: group, at: location)
+            if case .aluaGroup(let index, let groupName) = location {
+                try self.assignALUA(name, value, ofGroup: groupName, of: index)
+            } else {
+                self.assign(name, value, in: group, at: location)
+            }
             let shown = name.hasSuffix("password") ? "(hidden)" : value
             self.messages.append("Parameter \(name) is now '\(shown)'.")
         }

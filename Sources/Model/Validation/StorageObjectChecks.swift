@@ -25,6 +25,27 @@ extension Validation {
                 serials[serial] = path
             }
             self.checkMedium(of: object, at: path)
+            self.checkALUAGroups(of: object, at: path)
+        }
+    }
+
+    private mutating func checkALUAGroups(of object: StorageObject, at path: String) {
+        var ids: Set<Int> = []
+        var names: Set<String> = []
+        for (index, group) in object.effectiveALUAGroups.enumerated() {
+            let path = "\(path).alua_tpgs[\(index)]"
+            if !(0...65_535).contains(group.id) || !ids.insert(group.id).inserted {
+                self.error(
+                    "\(path).tg_pt_gp_id", "\(group.id) is taken or no identifier", "choose another, up to 65535")
+            }
+            if group.name.isEmpty || !names.insert(group.name).inserted {
+                self.error("\(path).name", "there is a group of that name already", "choose another name")
+            }
+            for name in ALUAGroup.defaults.keys.sorted() {
+                if let remedy = ALUAGroup.flaw(name, group.setting(name)) {
+                    self.error("\(path).\(name)", "\(group.setting(name)) means nothing", remedy)
+                }
+            }
         }
     }
 
