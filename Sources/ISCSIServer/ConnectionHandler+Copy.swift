@@ -8,7 +8,7 @@ import SCSI
 /// EXTENDED COPY: one unit's store is read, another's written, a piece at a time.
 extension ConnectionHandler {
     func beginCopy(_ machine: CopyMachine, _ continuation: CommandContinuation, _ task: PendingTask) {
-        let reachable = self.allUnits
+        let reachable = self.live.allUnits
         let units = machine.devices.map { device in
             reachable.first { unit in unit.withUnit { $0.isNamed(by: device) } }
         }
