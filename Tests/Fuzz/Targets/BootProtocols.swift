@@ -9,6 +9,8 @@ func fuzzDHCP(_ input: Input) {
     var input = input
     guard let message = try? DHCPMessage.parse(input.buffer().readableBytesSpan) else { return }
     _ = BootClient(message)
+    // Longer names than the fields hold, as bytes that are no UTF-8 become, are for options: encoding asks for that.
+    guard message.serverName.utf8.count < 64, message.bootFile.utf8.count < 128 else { return }
     let (bytes, omitted) = message.encode(maximumBytes: 65_535)
     guard omitted.isEmpty, let again = try? DHCPMessage.parse(bytes.readableBytesSpan), again == message else {
         broken("\(message) is another one when written again")
@@ -25,7 +27,10 @@ func fuzzTFTP(_ input: Input) {
     }
     // Nothing is acknowledged by no option.
     if case .optionAcknowledgement(let options) = packet, options.isEmpty { return }
-    guard let again = try? TFTPPacket.parse(packet.encode().readableBytesSpan) else {
+    // Bytes that are no UTF-8 grow when they are written again, maybe beyond what a request may have.
+    let encoded = packet.encode()
+    guard encoded.readableBytes <= 512 else { return }
+    guard let again = try? TFTPPacket.parse(encoded.readableBytesSpan) else {
         broken("\(packet) cannot be read when written again")
     }
     if case .data = packet, again != packet { broken("\(packet) became \(again)") }
