@@ -51,12 +51,36 @@ struct Device {
                     continuation, with: .collected(ByteBuffer(bytes: dataOut.prefix(count))), nexus: nexus)
             case .perform(let request, let continuation):
                 step = self.unit.resume(continuation, with: .performed(self.perform(request)), nexus: nexus)
+            case .copy(let machine, let continuation):
+                step = self.unit.resume(continuation, with: .copied(self.copy(machine, nexus)), nexus: nexus)
             case .remember(let change, let continuation):
                 self.unit.settle(change, isKept: who & 2 == 0)
                 step = self.unit.resume(continuation, with: .remembered(who & 2 == 0), nexus: nexus)
             }
         }
         broken("no end of \(cdb)")
+    }
+}
+
+// MARK: - Copies
+
+extension Device {
+    /// Copies as the transport does. Whatever a descriptor names is this unit: nobody guesses names.
+    private mutating func copy(_ machine: CopyMachine, _ nexus: Nexus) -> CopyOutcome {
+        var machine = machine
+        machine.start(machine.devices.map { _ in Self.geometry })
+        for _ in 0..<Self.stepLimit {
+            switch machine.next() {
+            case .finished(let outcome): return outcome
+            case .transfer(let transfer, _):
+                if let request = self.unit.admit(transfer, nexus: nexus) {
+                    machine.performed(self.perform(request))
+                } else {
+                    machine.refused()
+                }
+            }
+        }
+        broken("no end of a copy")
     }
 }
 
