@@ -56,7 +56,8 @@ extension BasicHeaderSegment {
     /// The I bit: delivered at once, without a place in the command order.
     @inlinable
     package var isImmediate: Bool {
-        self.words[0] >> 62 & 1 == 1
+        get { self.words[0] >> 62 & 1 == 1 }
+        set { self.words[0] = self.words[0] & ~(1 << 62) | (newValue ? 1 << 62 : 0) }
     }
 
     /// Byte 1: the F bit and what the opcode defines.

@@ -8,13 +8,16 @@ import Wire
 ///
 ///     | BHS 48 | AHS 0…n×4 | header digest 0/4 | data 0…n | padding 0…3 | data digest 0/4 |
 ///
-/// A PDU comes out when its last byte is there, with one exception. A long data segment of a Data-Out is handed on in
-/// pieces as it comes, each as a PDU whose buffer offset tells where it belongs, so that it need not be gathered just to
-/// be written. Under a data digest it is gathered: nothing may be done with data that has not been verified.
+/// A PDU comes out when its last byte is there, with one exception. A long data segment of a Data-Out (of a Data-In at
+/// the initiator) is handed on in pieces as it comes, each as a PDU whose buffer offset tells where it belongs, so that
+/// it need not be gathered just to be written. Under a data digest it is gathered: nothing may be done with data that has
+/// not been verified.
 struct PDUCutter: Sendable {
     var maxDataSegmentLength: Int
     var hasHeaderDigest = false
     var hasDataDigest = false
+    /// The kind of PDU whose long data segments are handed on in pieces.
+    var piecewise = Opcode.dataOut
     /// Stands for what is to come of a segment whose first pieces have been handed on.
     private var rest: BasicHeaderSegment?
 
@@ -39,7 +42,7 @@ struct PDUCutter: Sendable {
         let header = BasicHeaderSegment(buffer.readableBytesSpan)
         let layout = try self.layout(of: header)
         let comesInPieces =
-            header.opcode == .dataOut && layout.data > Limits.pieceLength && layout.additional == 0
+            header.opcode == self.piecewise && layout.data > Limits.pieceLength && layout.additional == 0
             && !self.hasDataDigest && available < layout.total
         let needed = comesInPieces ? layout.dataOffset + Limits.pieceLength : layout.total
         guard available >= needed else { return .missing(needed - available) }
@@ -86,7 +89,8 @@ struct PDUCutter: Sendable {
             buffer.moveReaderIndex(forwardBy: paddingLength(left))
             self.rest = nil
         } else {
-            piece.header.flags &= 0x7f
+            // F, and the status of a Data-In, belong to the last piece.
+            piece.header.flags = 0
             piece.header.dataSegmentLength = length
             var rest = header
             rest.dataSegmentLength = left - length

@@ -21,6 +21,12 @@ package struct PDUFramer: Sendable {
         self.cutter = PDUCutter(maxDataSegmentLength: maxDataSegmentLength)
     }
 
+    /// The kind of PDU whose long data segments come in pieces: Data-Out at a target, Data-In at an initiator.
+    package var piecewise: Opcode {
+        get { self.cutter.piecewise }
+        set { self.cutter.piecewise = newValue }
+    }
+
     /// The largest data segment that is accepted now, in bytes.
     package var maxDataSegmentLength: Int {
         get { self.cutter.maxDataSegmentLength }
