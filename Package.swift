@@ -25,6 +25,7 @@ let hummingbird: Target.Dependency = .product(name: "Hummingbird", package: "hum
 let crypto: Target.Dependency = .product(name: "Crypto", package: "swift-crypto")
 let subprocess: Target.Dependency = .product(name: "Subprocess", package: "swift-subprocess")
 let system: Target.Dependency = .product(name: "SystemPackage", package: "swift-system")
+let histogram: Target.Dependency = .product(name: "Histogram", package: "hdrhistogram-swift")
 let arguments: Target.Dependency = .product(
     name: "ArgumentParser", package: "swift-argument-parser")
 
@@ -42,6 +43,7 @@ let package = Package(
     products: [.executable(name: "apus", targets: ["apus"])],
     dependencies: [
         .package(url: "https://github.com/apple/swift-nio", from: "2.101.2"),
+        .package(url: "https://github.com/HdrHistogram/hdrhistogram-swift", from: "0.2.0"),
         .package(url: "https://github.com/apple/swift-argument-parser", from: "1.8.2"),
         .package(url: "https://github.com/apple/swift-log", from: "1.16.2"),
         .package(url: "https://github.com/apple/swift-system", from: "1.8.1"),
@@ -67,6 +69,7 @@ let package = Package(
         room(
             "ISCSIServer",
             ["Wire", "Block", "SCSI", "ISCSI", nioCore, nioPosix, logging]),
+        room("Initiator", ["CLinux", "Wire", "ISCSI", nioCore, nioPosix, histogram, system]),
         room(
             "BootServer",
             ["Wire", "BootProtocols", nioCore, nioPosix, logging, hummingbird, lifecycle, system]),
@@ -97,7 +100,8 @@ let package = Package(
             name: "apus",
             dependencies: [
                 "Block", "BlockStores", "BootStory", "Control", "ControlAPI", "Export", "ImageBuilder",
-                "ISCSIServer", "Model", "SCSI", "Shell", "TryOut", arguments, logging, lifecycle, signals, nioCore,
+                "Initiator", "ISCSIServer", "Model", "SCSI", "Shell", "TryOut", arguments, logging, lifecycle, signals,
+                nioCore,
                 system, nioPosix,
             ],
             swiftSettings: house),
@@ -114,6 +118,9 @@ let package = Package(
         tests(
             "ISCSIServer",
             ["ISCSIServer", "ISCSITesting", "BlockStores", "Block", "SCSI", "ISCSI", nioCore, nioPosix, logging]),
+        tests(
+            "Initiator",
+            ["Initiator", "ISCSIServer", "BlockStores", "Block", "SCSI", nioCore, nioPosix, logging, system]),
         tests("BootProtocols", ["BootProtocols", "Wire", nioCore]),
         tests("BootServer", ["BootServer", "BootProtocols", logging, nioCore, nioPosix]),
         tests("BootStory", ["BootStory"]),
@@ -132,11 +139,3 @@ let package = Package(
         tests("TryOut", ["TryOut", "BootStory", "Model"]),
     ]
 )
-
-// libFuzzer brings its own `main`: its targets are there only for scripts/fuzz.
-if Context.environment["APUS_FUZZ"] != nil {
-    package.targets.append(
-        .executableTarget(
-            name: "Fuzz", dependencies: ["Block", "BootProtocols", "ISCSI", "SCSI", nioCore], path: "Tests/Fuzz",
-            exclude: ["corpus"], swiftSettings: house))
-}

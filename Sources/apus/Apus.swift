@@ -25,6 +25,7 @@ struct Apus: AsyncParsableCommand {
             ExportCommand.self,
             ImageCommand.self,
             BootCommand.self,
+            InitiatorCommand.self,
         ]
     )
 

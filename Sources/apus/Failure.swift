@@ -5,6 +5,7 @@ import ArgumentParser
 import Control
 import ControlAPI
 import ImageBuilder
+import Initiator
 import TryOut
 
 /// What the program ends with when it could not do what it was asked: the values of sysexits(3), so that scripts can
@@ -58,6 +59,8 @@ struct Failure: Error {
         case let error as ControlError:
             self.init(error)
         case let error as FileProblem:
+            self.init(error)
+        case let error as InitiatorError:
             self.init(error)
         case let error as ChangeFailure:
             self.init(error)

@@ -11,7 +11,10 @@ import SystemPackage
 struct ImageCommand: ParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "image", abstract: "Make, list and remove disk images.",
-        subcommands: [ImageBuildCommand.self, ImageListCommand.self, ImageInfoCommand.self, ImageRemoveCommand.self])
+        subcommands: [
+            ImageBuildCommand.self, ImageListCommand.self, ImageInfoCommand.self, ImageRemoveCommand.self,
+            ImageDeployCommand.self,
+        ])
 }
 
 /// Where the images are.

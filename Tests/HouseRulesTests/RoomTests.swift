@@ -16,6 +16,7 @@ import Testing
         "Model": [],
         "BlockStores": ["Wire", "Block", "CLinux"],
         "ISCSIServer": ["Wire", "Block", "SCSI", "ISCSI"],
+        "Initiator": ["CLinux", "Wire", "ISCSI"],
         "BootServer": ["Wire", "BootProtocols", "CLinux"],
         "ControlAPI": ["BootStory", "Model"],
         "Shell": ["CLibedit", "ControlAPI", "Model"],
@@ -27,8 +28,8 @@ import Testing
         "ImageBuilder": ["CLinux", "Model"],
         "TryOut": ["BootStory", "CLinux", "ControlAPI", "Model"],
         "apus": [
-            "Block", "BootStory", "Control", "ControlAPI", "Export", "ImageBuilder", "ISCSIServer", "Model", "Shell",
-            "TryOut",
+            "Block", "BootStory", "Control", "ControlAPI", "Export", "ImageBuilder", "Initiator", "ISCSIServer",
+            "Model", "Shell", "TryOut",
         ],
     ]
 
