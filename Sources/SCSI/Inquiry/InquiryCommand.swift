@@ -39,7 +39,6 @@ extension LogicalUnit {
             case .unitSerialNumber: self.unitSerialNumberPage()
             case .deviceIdentification: self.deviceIdentificationPage(nexus)
             case .extendedInquiry: self.extendedInquiryPage()
-            case .thirdPartyCopy: self.thirdPartyCopyPage()
             case .blockLimits: self.blockLimitsPage()
             case .blockDeviceCharacteristics: self.blockDeviceCharacteristicsPage()
             case .logicalBlockProvisioning: self.logicalBlockProvisioningPage()
