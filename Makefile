@@ -5,8 +5,9 @@ SHELL := /bin/bash
 PREFIX ?= /usr/local
 FIRMWARE ?= uefi
 METHOD ?= sanboot
+RUNS ?= 10000000
 
-.PHONY: help demo test test-boots check bench build install clean
+.PHONY: help demo test test-boots check fuzz bench build install clean
 
 help: ## list what can be made
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## (.*)/  make \1\t\2/' | expand -t 18
@@ -25,6 +26,10 @@ test-boots: build ## boot by every method, firmware and card to the login prompt
 
 check: ## what can be checked without running: format, imports, warnings
 	@scripts/check
+
+fuzz: ## ten million inputs to everything that strangers feed (RUNS=n)
+	@scripts/setup
+	@scripts/fuzz "$(RUNS)"
 
 bench: ## measure Apus beside tgt, in one run
 	@scripts/setup

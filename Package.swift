@@ -139,3 +139,11 @@ let package = Package(
         tests("TryOut", ["TryOut", "BootStory", "Model"]),
     ]
 )
+
+// libFuzzer brings its own `main`: its targets are there only for scripts/fuzz.
+if Context.environment["APUS_FUZZ"] != nil {
+    package.targets.append(
+        .executableTarget(
+            name: "Fuzz", dependencies: ["Block", "BootProtocols", "ISCSI", "SCSI", nioCore], path: "Tests/Fuzz",
+            exclude: ["corpus"], swiftSettings: house))
+}

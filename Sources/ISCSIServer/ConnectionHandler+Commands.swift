@@ -49,6 +49,12 @@ extension ConnectionHandler {
             task.wantedDataOut = wantedDataOut
             self.pending[command.initiatorTaskTag] = task
             self.submit(request, task)
+        case .copy(let machine, let continuation):
+            self.connection.open(command)
+            let task = PendingTask(command, unit, .perform(continuation))
+            task.wantedDataOut = wantedDataOut
+            self.pending[command.initiatorTaskTag] = task
+            self.beginCopy(machine, continuation, task)
         case .remember(let change, let continuation):
             self.connection.open(command)
             let task = PendingTask(command, unit, .perform(continuation))
@@ -64,6 +70,8 @@ extension ConnectionHandler {
         case .perform(let request, let continuation):
             task.work = .perform(continuation)
             self.submit(request, task)
+        case .copy(let machine, let continuation):
+            self.beginCopy(machine, continuation, task)
         case .remember(let change, let continuation):
             task.work = .perform(continuation)
             self.keep(change, task)
@@ -99,13 +107,14 @@ extension ConnectionHandler {
     // MARK: - Requests to stores
 
     /// Gives the store a request; its answer comes back to this loop. This is the one place where a completion hops.
-    func submit(_ request: BlockRequest, _ task: PendingTask) {
+    /// The store is that of the task's unit unless another is named.
+    func submit(_ request: BlockRequest, _ task: PendingTask, at store: (any BlockStore)? = nil) {
         guard self.phase != .ended else { return }
         task.requestsInFlight += 1
         self.requestsInFlight += 1
         let loop = self.loop
         let bound = NIOLoopBound((self, task), eventLoop: loop)
-        task.unit.store.perform(request) { result in
+        (store ?? task.unit.store).perform(request) { result in
             loop.execute {
                 let (handler, task) = bound.value
                 handler.answered(result, task)
@@ -129,6 +138,7 @@ extension ConnectionHandler {
         switch task.work {
         case .read: self.readAnswered(result, task)
         case .write: self.writeAnswered(result, task)
+        case .copy(let work, let continuation): self.copyAnswered(result, work, continuation, task)
         case .collect(let continuation, _), .perform(let continuation):
             let nexus = self.session.nexus
             let step = task.unit.withUnit { $0.resume(continuation, with: .performed(result), nexus: nexus) }

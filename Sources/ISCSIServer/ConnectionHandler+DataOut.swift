@@ -84,7 +84,7 @@ extension ConnectionHandler {
             let nexus = self.session.nexus
             let step = task.unit.withUnit { $0.resume(continuation, with: .collected(gathered), nexus: nexus) }
             self.takeNext(step, task)
-        case .read, .perform:
+        case .read, .perform, .copy:
             preconditionFailure("a task without Data-Out was given some")
         }
     }

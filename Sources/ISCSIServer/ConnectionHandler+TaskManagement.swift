@@ -60,6 +60,7 @@ extension ConnectionHandler {
     func abort(_ tasks: [PendingTask]) {
         for task in tasks {
             task.isAborted = true
+            self.forgetCopy(task)
             self.pending[task.command.initiatorTaskTag] = nil
             self.connection.close(task.command.initiatorTaskTag)
             if task.requestsInFlight > 0 {

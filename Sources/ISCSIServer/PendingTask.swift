@@ -29,6 +29,8 @@ final class PendingTask {
         case collect(CommandContinuation, ByteBuffer)
         /// The store performs a request for the logical unit.
         case perform(CommandContinuation)
+        /// Units copy among themselves.
+        case copy(CopyWork, CommandContinuation)
     }
 
     init(_ command: SCSICommand, _ unit: ServedUnit, _ work: Work) {
@@ -36,6 +38,13 @@ final class PendingTask {
         self.unit = unit
         self.work = work
     }
+}
+
+/// A copy on its way.
+struct CopyWork {
+    var machine: CopyMachine
+    /// The machine's devices, as far as the session may reach them.
+    let units: [ServedUnit?]
 }
 
 /// A READ on its way.

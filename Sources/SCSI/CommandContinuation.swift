@@ -35,6 +35,9 @@ package enum CommandContinuation: Sendable {
     case lbaStatus(lba: UInt64, allocationLength: Int)
 
     case writeAtomic(BlockRange, durable: Bool)
+    case extendedCopy(parameterListLength: Int)
+    /// The units are copying.
+    case copied(CopyTicket)
     case modeSelect(ModeSelect)
     case persistentReserveOut(PersistentReserveOut)
     case setTargetPortGroups(parameterListLength: Int)
@@ -76,6 +79,7 @@ extension LogicalUnit {
         case .writeSame(let range, let mayUnmap, let durable):
             self.writeSame(range, mayUnmap: mayUnmap, durable: durable, data)
         case .writeAtomic(let range, let durable): self.writeAtomic(range, durable: durable, data)
+        case .extendedCopy(let length): self.extendedCopy(length, data, nexus: nexus.id)
         case .modeSelect(let command): self.modeSelect(command, data, nexus: nexus.id)
         case .setTargetPortGroups(let length):
             self.setTargetPortGroups(parameterListLength: length, data, copy nexus)

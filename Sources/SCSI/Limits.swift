@@ -25,6 +25,27 @@ package enum Limits {
     /// COMPARE AND WRITE's one-byte block count; more gains nothing.
     package static let maximumCompareAndWriteBlocks: UInt8 = 255
 
+    /// Copy sources and destinations of one EXTENDED COPY: a copy has two, initiators that gather segments a few.
+    static let copyDevices = 16
+
+    /// Segments of one EXTENDED COPY; each is up to 256 MiB, so that this is 16 GiB.
+    static let copySegments = 64
+
+    /// All descriptors of one EXTENDED COPY.
+    static let copyDescriptorListBytes = Self.copyDevices * CopyDevice.length + Self.copySegments * 28
+
+    /// The longest segment, which is as much as 65,536 blocks of 4 KiB.
+    static let copySegmentBytes: UInt32 = 256 << 20
+
+    /// How much of a copy is in memory at a time: large enough for stores, and bounded whatever initiators ask for.
+    static let copyPieceBytes = 1 << 20
+
+    /// EXTENDED COPYs of one unit at a time; BUSY beyond. Each occupies a store as a queue of long WRITEs does.
+    static let concurrentCopies = 8
+
+    /// Copies whose results are kept for RECEIVE COPY RESULTS; the oldest is forgotten beyond.
+    static let copyRecords = 64
+
     /// PERSISTENT RESERVE OUT's longest parameter list: some two hundred TransportIDs.
     static let maximumReserveOutBytes = 64 << 10
 

@@ -19,6 +19,7 @@ extension LogicalUnit {
         self.nexuses[id] = nil
         self.attentions.end(id)
         self.medium.preventing.remove(id)
+        self.copies.nexusEnded(id)
         if self.reservation?.holder == id {
             self.reservation = nil
         }

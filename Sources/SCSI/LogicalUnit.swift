@@ -24,6 +24,7 @@ package struct LogicalUnit: Sendable {
     /// The nexuses that exist, by their identifier.
     var nexuses: [UInt64: Nexus] = [:]
     var medium: MediumState
+    var copies = CopyRecords()
     /// The target port groups as they stand, and as they were configured before SET TARGET PORT GROUPS.
     package internal(set) var ports = TargetPortGroups.standard {
         didSet { self.hasInactivePorts = self.ports.hasInactive }
@@ -103,6 +104,11 @@ package struct LogicalUnit: Sendable {
             return self.resume(continuation, performed: reply)
         case .collected(let data):
             return self.resume(continuation, collected: data, nexus: nexus)
+        case .copied(let outcome):
+            guard case .copied(let ticket) = continuation else {
+                preconditionFailure("\(continuation) does not wait for a copy")
+            }
+            return self.copied(ticket, outcome, nexus: nexus.id)
         case .remembered(let isKept):
             guard case .remembered(let result) = continuation else {
                 preconditionFailure("\(continuation) does not wait for the memory")

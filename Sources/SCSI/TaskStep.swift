@@ -13,6 +13,7 @@ package import NIOCore
 ///                 ├─ .write ───► Data-Out goes to the store ──────► GOOD
 ///                 ├─ .collect ─► Data-Out is gathered ─┐
 ///                 ├─ .perform ─► store ────────────────┤
+///                 ├─ .copy ────► the units' stores ────┤
 ///                 └─ .remember ► a file ───────────────┴► resume(…) ► the next step
 ///
 /// Reads and writes, which are nearly all of the traffic, never come back to the logical unit; only a failing store
@@ -29,6 +30,8 @@ package enum TaskStep: Sendable {
     case collect(byteCount: Int, CommandContinuation)
     /// Perform the request, then resume.
     case perform(BlockRequest, CommandContinuation)
+    /// Copy among the units that the nexus may reach, then resume.
+    case copy(CopyMachine, CommandContinuation)
     /// Bring the change to stable storage, settle it with the unit, then resume.
     case remember(MemoryChange, CommandContinuation)
 }
@@ -39,6 +42,8 @@ package enum TaskEvent: Sendable {
     case collected(ByteBuffer)
     /// The store's answer to `.perform`.
     case performed(Result<BlockReply, BlockError>)
+    /// What became of the copy that `.copy` asked for.
+    case copied(CopyOutcome)
     /// Whether the change that `.remember` brought is on stable storage.
     case remembered(Bool)
 }

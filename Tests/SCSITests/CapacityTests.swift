@@ -171,6 +171,12 @@ struct AnyCDBTests {
                     step = test.unit.resume(
                         continuation, with: .performed(test.medium.perform(request)), nexus: test.nexus)
                     continue
+                case .copy(let machine, let continuation):
+                    var units = [test]
+                    let outcome = CopyBench.copy(machine, among: &units, nexus: test.nexus)
+                    test = units[0]
+                    step = test.unit.resume(continuation, with: .copied(outcome), nexus: test.nexus)
+                    continue
                 case .remember(let change, let continuation):
                     let isKept = Bool.random(using: &random)
                     test.unit.settle(change, isKept: isKept)

@@ -69,9 +69,9 @@ struct ReportTargetPortGroupsTests {
 
     @Test func `INQUIRY tells TPGS and the port's group`() {
         var ports = TwoPorts(.init(id: 0, hasExplicitTransitions: false))
-        #expect(ports.test.dataIn(bytes("12 00 00 00 60 00"))?[5] == 0x10)
+        #expect(ports.test.dataIn(bytes("12 00 00 00 60 00"))?[5] == 0x18)
         let inquiry = ports.test.run(bytes("12 00 00 00 60 00"), from: ports.two)
-        #expect(inquiry?.dataIn.map { $0.readableBytesView[5] } == 0x30)
+        #expect(inquiry?.dataIn.map { $0.readableBytesView[5] } == 0x38)
         let page = ports.test.run(bytes("12 01 83 01 00 00"), from: ports.two)?.dataIn.map {
             Array($0.readableBytesView)
         }

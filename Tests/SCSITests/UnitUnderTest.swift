@@ -8,6 +8,7 @@ import SCSI
 /// A logical unit with one nexus whose power-on unit attention has been taken, and a medium in an array.
 struct UnitUnderTest {
     static let serial = "6f1c2d3e-4a5b-4c6d-8e7f-90a1b2c3d4e5"
+    let serial: String
     var unit: LogicalUnit
     var medium: ArrayMedium
     /// What the unit has asked to be kept, and whether that works.
@@ -19,13 +20,14 @@ struct UnitUnderTest {
         blockSize: Int = 512, blockCount: UInt64 = 0x10000, physicalBlockExponent: UInt8 = 0,
         capabilities: BlockCapabilities = [.writeCache, .unmap, .unmapZeroes],
         settings: LogicalUnitSettings = LogicalUnitSettings(), memory: UnitMemory? = nil,
-        maxAtomicBlocks: UInt32 = 0, freshNexus: Bool = false
+        maxAtomicBlocks: UInt32 = 0, serial: String = Self.serial, freshNexus: Bool = false
     ) {
+        self.serial = serial
         let geometry = BlockGeometry(
             blockSize: blockSize, physicalBlockExponent: physicalBlockExponent, blockCount: blockCount)
         self.medium = ArrayMedium(geometry: geometry)
         self.unit = LogicalUnit(
-            identity: LogicalUnitIdentity(product: "disk0", serial: Self.serial),
+            identity: LogicalUnitIdentity(product: "disk0", serial: serial),
             info: BlockInfo(
                 geometry: geometry, capabilities: capabilities, maxUnmapBlocks: 0x1000,
                 maxAtomicBlocks: maxAtomicBlocks),
@@ -75,6 +77,11 @@ struct UnitUnderTest {
             case .perform(let request, let continuation):
                 let result = self.medium.perform(request)
                 step = self.unit.resume(continuation, with: .performed(result), nexus: nexus)
+            case .copy(let machine, let continuation):
+                var units = [self]
+                let outcome = CopyBench.copy(machine, among: &units, nexus: nexus)
+                self = units[0]
+                step = self.unit.resume(continuation, with: .copied(outcome), nexus: nexus)
             case .remember(let change, let continuation):
                 if self.canKeep { self.kept = change.memory }
                 self.unit.settle(change, isKept: self.canKeep)

@@ -16,6 +16,8 @@ struct CommandTable: Sendable {
         CommandDescriptor.compareAndWrite,
         CommandDescriptor.provisioning,
         CommandDescriptor.modeSelect,
+        CommandDescriptor.extendedCopy,
+        CommandDescriptor.receiveCopyResults,
         CommandDescriptor.supportedOperations,
         CommandDescriptor.diagnostics,
         CommandDescriptor.reserveRelease,

@@ -8,15 +8,8 @@ internal import NIOCore
 extension LogicalUnit {
     func deviceIdentificationPage(_ nexus: Nexus) -> ByteBuffer {
         var body = ByteBuffer()
-        let vendorID = "\(self.identity.product):\(self.identity.serial)"
-        var t10 = ByteBuffer()
-        t10.writePaddedASCII(StandardInquiry.vendor, count: 8)
-        t10.writePaddedASCII(vendorID, count: min(vendorID.unicodeScalars.count, 255 - 8))
-        body.writeDesignator(.logicalUnit, type: 0x1, codeSet: .ascii, t10)
-
-        var naa = ByteBuffer()
-        naa.writeInteger(LocallyAssignedName.make(from: self.identity.serial))
-        body.writeDesignator(.logicalUnit, type: 0x3, codeSet: .binary, naa)
+        body.writeDesignator(.logicalUnit, type: 0x1, codeSet: .ascii, self.t10Designator)
+        body.writeDesignator(.logicalUnit, type: 0x3, codeSet: .binary, self.naaDesignator)
 
         var relativePort = ByteBuffer()
         relativePort.writeInteger(UInt16(0))
@@ -31,6 +24,20 @@ extension LogicalUnit {
         body.writeDesignator(.targetPort, type: 0x8, codeSet: .utf8, Self.scsiNameString(nexus.targetPort))
         body.writeDesignator(.targetDevice, type: 0x8, codeSet: .utf8, Self.scsiNameString(nexus.targetName))
         return body
+    }
+
+    /// The unit's name by its vendor.
+    var t10Designator: ByteBuffer {
+        let vendorID = "\(self.identity.product):\(self.identity.serial)"
+        var t10 = ByteBuffer()
+        t10.writePaddedASCII(StandardInquiry.vendor, count: 8)
+        t10.writePaddedASCII(vendorID, count: min(vendorID.unicodeScalars.count, 255 - 8))
+        return t10
+    }
+
+    /// The unit's name as eight bytes.
+    var naaDesignator: ByteBuffer {
+        ByteBuffer(integer: LocallyAssignedName.make(from: self.identity.serial))
     }
 
     /// NUL-terminated and padded to a multiple of four bytes (SPC-4).

@@ -39,6 +39,7 @@ extension LogicalUnit {
             case .unitSerialNumber: self.unitSerialNumberPage()
             case .deviceIdentification: self.deviceIdentificationPage(nexus)
             case .extendedInquiry: self.extendedInquiryPage()
+            case .thirdPartyCopy: self.thirdPartyCopyPage()
             case .blockLimits: self.blockLimitsPage()
             case .blockDeviceCharacteristics: self.blockDeviceCharacteristicsPage()
             case .logicalBlockProvisioning: self.logicalBlockProvisioningPage()

@@ -20,7 +20,8 @@ enum StandardInquiry {
         data.writeInteger(UInt8(0x06))  // VERSION: SPC-4
         data.writeInteger(UInt8(0x12))  // HISUP, RESPONSE DATA FORMAT 2; NORMACA=0
         data.writeInteger(UInt8(96 - 5))
-        data.writeInteger((targetPortGroups & 0x03) << 4)  // TPGS; no SCCS, third-party copy or protection information
+        // TPGS and 3PC; no SCCS or protection information.
+        data.writeInteger((targetPortGroups & 0x03) << 4 | (peripheral == 0x00 ? 0x08 : 0x00))
         data.writeInteger(UInt8(0x00))
         data.writeInteger(UInt8(0x02))  // CMDQUE
         data.writePaddedASCII(vendor, count: 8)

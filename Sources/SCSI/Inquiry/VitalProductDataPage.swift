@@ -10,6 +10,7 @@ enum VitalProductDataPage: UInt8, CaseIterable {
     case unitSerialNumber = 0x80
     case deviceIdentification = 0x83
     case extendedInquiry = 0x86
+    case thirdPartyCopy = 0x8F
     case blockLimits = 0xB0
     case blockDeviceCharacteristics = 0xB1
     case logicalBlockProvisioning = 0xB2

@@ -49,7 +49,7 @@ final class ServerUnderTest: Sendable {
         self.units = stores.enumerated().map { index, store in
             ServedUnit(
                 identity: LogicalUnitIdentity(
-                    product: "disk\(index)", serial: "00000000-0000-4000-8000-00000000000\(index)"),
+                    product: "disk\(index)", serial: "0000000\(index)-0000-4000-8000-000000000000"),
                 store: store, keeper: keeper)
         }
         self.portal = try await self.server.listen(portal)
