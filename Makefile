@@ -7,7 +7,7 @@ FIRMWARE ?= uefi
 METHOD ?= sanboot
 RUNS ?= 10000000
 
-.PHONY: help demo test test-boots check fuzz bench build install clean
+.PHONY: help demo test test-boots check fuzz bench build install clean package
 
 help: ## list what can be made
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## (.*)/  make \1\t\2/' | expand -t 18
@@ -36,10 +36,20 @@ bench: ## measure Apus beside tgt, in one run
 	@scripts/bench
 
 build: ## build the program: .build/release/apus
-	@swift build -c release --product apus
+	@swift build -c release --static-swift-stdlib --product apus
 
-install: build ## install the program below PREFIX (/usr/local)
-	install -D -m 755 .build/release/apus $(DESTDIR)$(PREFIX)/bin/apus
+# The generator is the argument parser's own; it asks the program for its help.
+.PHONY: manual
+manual: build
+	@swift build -c release --static-swift-stdlib --product generate-manual
+	@mkdir -p .build/manual && rm -f .build/manual/*
+	@.build/release/generate-manual --multi-page --output-directory .build/manual .build/release/apus
+
+install: manual ## install program, unit, manual pages, completions below PREFIX (/usr/local)
+	@scripts/install-files .build/release/apus .build/manual "$(DESTDIR)" "$(PREFIX)"
+
+package: manual ## make a .deb, and an .rpm where rpmbuild is here, in .build/packages
+	@scripts/package .build/release/apus .build/manual
 
 clean: ## remove everything that was built, the demo's images too
 	rm -rf .build

@@ -24,7 +24,7 @@ struct ServeCommand: AsyncParsableCommand {
     @Option(help: "The least important messages to log: trace, debug, info, notice, warning, error, critical.")
     var logLevel = LogLevel.info
 
-    @Option(help: "How log lines are written: text or json.")
+    @Option(help: "How log lines are written: text, json, or journal for systemd's.")
     var logFormat = DaemonLog.Format.text
 
     @Option(help: "Seconds that sessions get to finish when the daemon stops.")

@@ -50,4 +50,7 @@ int clinux_modified(const char *path, int64_t *nanoseconds);
 // Copies within the kernel; returns the bytes copied, 0 at the end of `from`.
 ssize_t clinux_copy_range(int from, off_t from_offset, int to, off_t to_offset, size_t count);
 
+// Sends one datagram to the Unix socket at `path`; one that begins with @ has an abstract name.
+int clinux_send_datagram(const char *path, const char *text);
+
 #endif

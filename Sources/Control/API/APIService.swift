@@ -11,8 +11,13 @@ package struct APIService: Service {
     private let daemon: Daemon
     private let socketPath: String
     private let logger: Logger
+    private let isServing: @Sendable () async -> Void
 
-    package init(daemon: Daemon, socketPath: String, logger: Logger) {
+    /// `isServing` is called once requests are answered.
+    package init(
+        daemon: Daemon, socketPath: String, logger: Logger, isServing: @escaping @Sendable () async -> Void = {}
+    ) {
+        self.isServing = isServing
         self.daemon = daemon
         self.socketPath = socketPath
         self.logger = logger
@@ -25,7 +30,10 @@ package struct APIService: Service {
         let application = Application(
             router: Routes.router(self.daemon),
             configuration: .init(address: .unixDomainSocket(path: self.socketPath), serverName: nil),
-            onServerRunning: { _ in self.open() }, logger: quiet)
+            onServerRunning: { _ in
+                self.open()
+                await self.isServing()
+            }, logger: quiet)
         try await application.run()
         try? SystemFiles.remove(self.socketPath)
     }

@@ -13,6 +13,16 @@ extension Daemon {
         ConfigurationReport(generation: self.generation, configuration: self.configuration.json)
     }
 
+    /// What is served, in a line.
+    var summary: String {
+        let targets = self.running.targets.count
+        let portals = self.running.portals.sorted().map(\.description)
+        let troubles = self.problems.count { $0.severity == .error }
+        return "\(targets) target\(targets == 1 ? "" : "s"); portals: "
+            + (portals.isEmpty ? "none" : portals.joined(separator: ", "))
+            + (troubles == 0 ? "" : "; \(troubles) of the configuration not served: apus status")
+    }
+
     package func status() async -> StatusReport {
         let sessions = await self.seams.targets.sessions()
         let now = Instant.now()

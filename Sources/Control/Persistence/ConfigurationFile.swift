@@ -63,7 +63,10 @@ package struct ConfigurationFile: Sendable {
     package func save(_ configuration: Configuration) throws(FileProblem) {
         let folder = SystemFiles.folder(of: self.path)
         do {
-            try SystemFiles.makeFolder(self.historyFolder, mode: 0o700)
+            if !SystemFiles.exists(self.historyFolder) {
+                try SystemFiles.makeFolder(self.historyFolder, mode: 0o700)
+                try SystemFiles.giveToOwnerOfFolder(self.historyFolder)
+            }
             let text = try JSONText.pretty(configuration.json)
             let temporary = self.path + ".new"
             let file = try FileDescriptor.open(
@@ -75,6 +78,7 @@ package struct ConfigurationFile: Sendable {
             }
             // A file that was put here by hand, or left over, may have had another mode.
             try SystemFiles.setMode(temporary, 0o600)
+            try SystemFiles.giveToOwnerOfFolder(temporary)
             if SystemFiles.exists(self.path) {
                 try SystemFiles.link(self.path, self.historyPath((self.history().last?.number ?? 0) + 1))
                 try SystemFiles.syncFolder(self.historyFolder)

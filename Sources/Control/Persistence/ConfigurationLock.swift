@@ -16,6 +16,7 @@ package final class ConfigurationLock: Sendable {
             try SystemFiles.makeFolder(SystemFiles.folder(of: path), mode: 0o755)
             self.file = try FileDescriptor.open(
                 FilePath(path), .readWrite, options: [.create, .closeOnExec], permissions: .ownerReadWrite)
+            try SystemFiles.giveToOwnerOfFolder(path)
         } catch {
             throw FileProblem("open \(path)", error)
         }

@@ -65,6 +65,13 @@ enum SystemFiles {
         try Self.check(unsafe Glibc.chown(path, .max, group))
     }
 
+    /// Gives a file that root made to the owner of its folder: the daemon that has to read it may be another user.
+    static func giveToOwnerOfFolder(_ path: String) throws {
+        guard geteuid() == 0 else { return }
+        let folder = try FilePath(Self.folder(of: path)).stat()
+        try Self.check(unsafe Glibc.chown(path, folder.userID.rawValue, folder.groupID.rawValue))
+    }
+
     /// Creates the folder and those above it that are missing.
     static func makeFolder(_ path: String, mode: mode_t) throws {
         let path = FilePath(path)

@@ -12,6 +12,8 @@ import SystemPackage
 package struct DaemonLog: LogHandler {
     package enum Format: String, Sendable, CaseIterable {
         case text, json
+        /// As systemd's journal takes lines: a severity in front (sd-daemon(3)), no time, which the journal has itself.
+        case journal
     }
 
     package var metadata: Logger.Metadata = [:]
@@ -38,6 +40,9 @@ package struct DaemonLog: LogHandler {
         case .text:
             let rest = fields.map { " \($0.key)=\($0.value)" }.joined()
             line = ByteBuffer(string: "\(Instant.now()) \(event.level): \(event.message)\(rest)")
+        case .journal:
+            let rest = fields.map { " \($0.key)=\($0.value)" }.joined()
+            line = ByteBuffer(string: "<\(event.level.syslogSeverity)>\(event.message)\(rest)")
         case .json:
             var members = [
                 "time": "\(Instant.now())", "level": "\(event.level)", "message": "\(event.message)",
@@ -56,4 +61,18 @@ package struct DaemonLog: LogHandler {
 
     /// Lines of two threads must not mix.
     private static let turn = Mutex<Void>(())
+}
+
+extension Logger.Level {
+    /// RFC 5424 §6.2.1.
+    fileprivate var syslogSeverity: Int {
+        switch self {
+        case .trace, .debug: 7
+        case .info: 6
+        case .notice: 5
+        case .warning: 4
+        case .error: 3
+        case .critical: 2
+        }
+    }
 }

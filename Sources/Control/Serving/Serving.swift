@@ -3,8 +3,10 @@
 
 import BootServer
 import ControlAPI
+import Glibc
 import ISCSIServer
 package import Logging
+import NIOCore
 import NIOPosix
 import ServiceLifecycle
 import UnixSignals
@@ -41,6 +43,7 @@ package struct Serving: Sendable {
         let pool = NIOThreadPool(numberOfThreads: Limits.storeThreads)
         pool.start()
         let logger = self.logger
+        let notice = ServiceNotice(environment: Self.environment, logger: logger)
         let daemon = Daemon(options: self.options.daemon, logger: logger) { observer in
             Daemon.Seams(
                 targets: ISCSIServer(
@@ -53,12 +56,20 @@ package struct Serving: Sendable {
             let group = ServiceGroup(
                 configuration: .init(
                     services: [
-                        DaemonService(daemon: daemon), ReloadService(daemon: daemon, logger: logger),
-                        APIService(daemon: daemon, socketPath: self.options.socketPath, logger: logger),
+                        DaemonService(daemon: daemon, notice: notice),
+                        ReloadService(daemon: daemon, notice: notice, logger: logger),
+                        WatchdogService(daemon: daemon, notice: notice),
+                        APIService(daemon: daemon, socketPath: self.options.socketPath, logger: logger) {
+                            notice.send(.ready(await daemon.summary))
+                        },
                     ],
                     gracefulShutdownSignals: [.sigterm, .sigint], logger: logger))
             try await group.run()
         }
+    }
+
+    private static func environment(_ name: String) -> String? {
+        unsafe getenv(name).map { unsafe String(cString: $0) }
     }
 
     private static func closing(_ pool: NIOThreadPool, _ body: () async throws -> Void) async throws {
@@ -94,11 +105,13 @@ package struct Serving: Sendable {
 /// Keeps the daemon observing, and stops it.
 private struct DaemonService: Service {
     let daemon: Daemon
+    let notice: ServiceNotice
 
     func run() async throws {
         await withGracefulShutdownHandler {
             await self.daemon.observe()
         } onGracefulShutdown: {
+            self.notice.send(.stopping)
             Task { await self.daemon.stop() }
         }
     }
@@ -107,15 +120,42 @@ private struct DaemonService: Service {
 /// Reads the configuration again on SIGHUP.
 private struct ReloadService: Service {
     let daemon: Daemon
+    let notice: ServiceNotice
     let logger: Logger
 
     func run() async throws {
         for await _ in await UnixSignalsSequence(trapping: .sighup).cancelOnGracefulShutdown() {
+            self.notice.send(.reloading)
             do {
                 let report = try await self.daemon.reload()
                 self.logger.notice("configuration read again: \(report.steps.count) steps")
             } catch {
                 self.logger.error("the configuration was not taken over, what ran goes on: \(error)")
+            }
+            self.notice.send(.ready(await self.daemon.summary))
+        }
+    }
+}
+
+/// Feeds the service manager's watchdog as long as the daemon and every event loop answer.
+private struct WatchdogService: Service {
+    let daemon: Daemon
+    let notice: ServiceNotice
+
+    func run() async throws {
+        guard let interval = self.notice.watchdogInterval else {
+            // A service that returned would end the daemon.
+            try? await gracefulShutdown()
+            return
+        }
+        try? await cancelWhenGracefulShutdown {
+            while true {
+                for loop in MultiThreadedEventLoopGroup.singleton.makeIterator() {
+                    try await loop.submit {}.get()
+                }
+                _ = await self.daemon.summary
+                self.notice.send(.alive)
+                try await Task.sleep(for: interval)
             }
         }
     }
