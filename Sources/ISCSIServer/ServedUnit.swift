@@ -14,16 +14,18 @@ package final class ServedUnit: Sendable {
     private let state: Mutex<LogicalUnit>
     private let memory: MemoryQueue?
 
-    /// - Parameter keeper: where the unit's memory is kept; without one it remembers nothing.
+    /// - Parameters:
+    ///   - info: what is reported of the store, where that is not the store's own word.
+    ///   - keeper: where the unit's memory is kept; without one it remembers nothing.
     package init(
         identity: LogicalUnitIdentity, store: any BlockStore,
-        settings: LogicalUnitSettings = LogicalUnitSettings(), keeper: UnitKeeper? = nil
+        info: BlockInfo? = nil, settings: LogicalUnitSettings = LogicalUnitSettings(), keeper: UnitKeeper? = nil
     ) {
         self.identity = identity
         self.store = store
         self.blockSize = store.info.geometry.blockSize
         self.state = Mutex(
-            LogicalUnit(identity: identity, info: store.info, settings: settings, memory: keeper?.memory))
+            LogicalUnit(identity: identity, info: info ?? store.info, settings: settings, memory: keeper?.memory))
         self.memory = keeper.map(MemoryQueue.init)
     }
 

@@ -52,7 +52,7 @@ extension Daemon {
             let store = try await self.seams.stores.open(backstore)
             self.units[name] = ServedUnit(
                 identity: LogicalUnitIdentity(product: backstore.product, serial: backstore.serial), store: store,
-                keeper: keeper)
+                info: store.info.reporting(backstore.attributes), keeper: keeper)
         case .setAccess(let name, let access):
             self.units[name]?.setTargetPortGroups(TargetPortGroups(access))
         case .setTarget(let target):

@@ -21,20 +21,49 @@ package struct FileStoreOpening: StoreOpening {
     }
 
     private static func open(_ backstore: Backstore, _ pool: NIOThreadPool) throws -> any BlockStore {
+        let attributes = backstore.attributes
         switch backstore.kind {
         case .file(let path, let size, let writeBack, let original):
             if let original, !SystemFiles.exists(path) {
                 try ClientDisk.make(path, copyOf: original, size: size)
             }
+            if BlockDeviceStore.isDevice(path) {
+                return try Self.device(path, backstore, writeCache: attributes.writeCache ?? writeBack, pool)
+            }
             return try FileStore(
                 path: path,
                 options: .init(
-                    size: size.map { UInt64($0) }, readOnly: backstore.isReadOnly, writeCache: writeBack),
+                    size: size.map { UInt64($0) }, blockSize: attributes.blockSize ?? 512,
+                    readOnly: backstore.isReadOnly, writeCache: attributes.writeCache ?? writeBack,
+                    thin: attributes.unmaps ?? true),
                 pool: pool)
         case .block(let path):
-            return try FileStore(path: path, options: .init(readOnly: backstore.isReadOnly), pool: pool)
+            return try Self.device(path, backstore, writeCache: attributes.writeCache ?? true, pool)
         case .ramdisk(let size, let forgetful):
-            return try RAMStore(size: UInt64(size), discards: forgetful)
+            return try RAMStore(
+                size: UInt64(size), blockSize: attributes.blockSize ?? 512, thin: attributes.unmaps ?? true,
+                discards: forgetful)
         }
+    }
+
+    private static func device(
+        _ path: String, _ backstore: Backstore, writeCache: Bool, _ pool: NIOThreadPool
+    ) throws -> any BlockStore {
+        try BlockDeviceStore(
+            path: path,
+            options: .init(
+                readOnly: backstore.isReadOnly, writeCache: writeCache, thin: backstore.attributes.unmaps ?? true),
+            pool: pool)
+    }
+}
+
+extension BlockInfo {
+    /// What a unit reports of its store where attributes say otherwise.
+    func reporting(_ attributes: BackstoreAttributes) -> BlockInfo {
+        var info = self
+        if attributes.isRotational == true { info.capabilities.insert(.rotational) }
+        if attributes.isRotational == false { info.capabilities.remove(.rotational) }
+        if let most = attributes.maxUnmapBlocks { info.maxUnmapBlocks = min(info.maxUnmapBlocks, most) }
+        return info
     }
 }

@@ -63,6 +63,11 @@ package struct StorageObject: Hashable, Sendable {
         ])
     }
 
+    /// Whether writes may be answered from a cache where no attribute says so.
+    package var hasWriteCache: Bool {
+        self.plugin == "block" || self.writeBack ?? false
+    }
+
     /// How LUNs refer to it: `/backstores/block/sda`.
     package var path: String {
         "/backstores/\(self.plugin)/\(self.name)"

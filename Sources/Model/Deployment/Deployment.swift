@@ -34,6 +34,7 @@ package struct Backstore: Hashable, Sendable {
     /// The unit serial number.
     package var serial: String
     package var isReadOnly: Bool
+    package var attributes: BackstoreAttributes
 
     package enum Kind: Hashable, Sendable {
         /// `size` is needed only where the file does not exist yet; `original` is then what it becomes a copy of.
@@ -42,7 +43,11 @@ package struct Backstore: Hashable, Sendable {
         case ramdisk(size: Int, forgetful: Bool)
     }
 
-    package init(kind: Kind, product: String, serial: String, isReadOnly: Bool = false) {
+    package init(
+        kind: Kind, product: String, serial: String, isReadOnly: Bool = false,
+        attributes: BackstoreAttributes = BackstoreAttributes()
+    ) {
+        self.attributes = attributes
         self.kind = kind
         self.product = product
         self.serial = serial

@@ -50,7 +50,7 @@ private struct Expansion {
         }
         self.deployment.backstores[object.path] = Backstore(
             kind: kind, product: object.name, serial: object.wwn ?? Naming.serial(from: object.path),
-            isReadOnly: object.readOnly ?? false)
+            isReadOnly: object.readOnly ?? false, attributes: BackstoreAttributes(of: object))
         let access = AccessMap(of: object, in: targets)
         self.deployment.access[object.path] = access == .standard ? nil : access
     }

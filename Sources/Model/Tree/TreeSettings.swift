@@ -29,7 +29,7 @@ enum TreeSettings {
     static let objectAttributes: [String: String] = [
         "alua_support": "1", "block_size": "512", "emulate_3pc": "1", "emulate_caw": "1", "emulate_dpo": "1",
         "emulate_fua_read": "1", "emulate_fua_write": "1", "emulate_model_alias": "1", "emulate_pr": "1",
-        "emulate_rest_reord": "0", "emulate_tas": "1", "emulate_tpu": "0", "emulate_tpws": "0",
+        "emulate_rest_reord": "0", "emulate_tas": "1", "emulate_tpu": "1", "emulate_tpws": "1",
         "emulate_ua_intlck_ctrl": "0", "emulate_write_cache": "0", "enforce_pr_isids": "1", "force_pr_aptpl": "0",
         "is_nonrot": "1", "max_unmap_block_desc_count": "0", "max_unmap_lba_count": "0", "max_write_same_len": "0",
         "optimal_sectors": "8192", "pgr_support": "1", "pi_prot_format": "0", "pi_prot_type": "0",
@@ -65,6 +65,9 @@ extension Configuration {
     package func settings(_ group: String, at path: TreePath) -> [String: String]? {
         guard let location = self.location(of: path) else { return nil }
         guard var values = TreeSettings.defaults(of: group, at: location) else { return nil }
+        if case .object(let index) = location {
+            values["emulate_write_cache"] = self.storageObjects[index].hasWriteCache ? "1" : "0"
+        }
         for name in values.keys {
             if let value = self.setting(name, of: group, at: location) { values[name] = value }
         }

@@ -50,6 +50,10 @@ extension Validation {
     }
 
     private mutating func checkMedium(of object: StorageObject, at path: String) {
+        if object.plugin != "block", let bytes = BackstoreAttributes(of: object).blockSize, bytes != 512, bytes != 4096
+        {
+            self.error("\(path).attributes.block_size", "a block cannot have \(bytes) bytes", "write 512 or 4096")
+        }
         switch object.plugin {
         case "fileio", "block":
             guard let dev = object.dev, dev.hasPrefix("/") else {
