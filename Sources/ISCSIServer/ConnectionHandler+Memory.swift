@@ -11,11 +11,11 @@ extension ConnectionHandler {
     /// Has a change kept; the task goes on when that is settled. Counts like a store's request: a task that is aborted
     /// meanwhile is not over before.
     func keep(_ change: MemoryChange, _ task: PendingTask) {
-        guard self.phase != .ended, let context = self.context else { return }
+        guard self.phase != .ended else { return }
         task.requestsInFlight += 1
         self.requestsInFlight += 1
-        let bound = NIOLoopBound((self, task), eventLoop: context.eventLoop)
-        let loop = context.eventLoop
+        let loop = self.loop
+        let bound = NIOLoopBound((self, task), eventLoop: loop)
         task.unit.keep(change) { failure in
             loop.execute {
                 let (handler, task) = bound.value
