@@ -72,6 +72,7 @@ package struct ExportService: Service {
         }
         self.report("stopping: answering what is in flight")
         await server.shutdown(grace: .seconds(10))
+        for unit in units { await unit.stop() }
         try Self.close(units)
         try await pool.shutdownGracefully()
         self.report("stopped: everything is flushed")

@@ -49,6 +49,12 @@ extension ConnectionHandler {
             task.wantedDataOut = wantedDataOut
             self.pending[command.initiatorTaskTag] = task
             self.submit(request, task)
+        case .sanitize(let isImmediate):
+            self.connection.open(command)
+            let task = PendingTask(command, unit, .perform(.good))
+            task.wantedDataOut = wantedDataOut
+            self.pending[command.initiatorTaskTag] = task
+            self.sanitize(task, isImmediate: isImmediate)
         case .copy(let machine, let continuation):
             self.connection.open(command)
             let task = PendingTask(command, unit, .perform(continuation))
@@ -70,6 +76,8 @@ extension ConnectionHandler {
         case .perform(let request, let continuation):
             task.work = .perform(continuation)
             self.submit(request, task)
+        case .sanitize(let isImmediate):
+            self.sanitize(task, isImmediate: isImmediate)
         case .copy(let machine, let continuation):
             self.beginCopy(machine, continuation, task)
         case .remember(let change, let continuation):

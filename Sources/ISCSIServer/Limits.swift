@@ -20,6 +20,10 @@ package enum ServerLimits {
     /// Bytes that one read from a store brings when it has to be waited for, or cut into odd segments.
     package static let readChunkBytes = 262_144
 
+    /// How fast a sanitize operation writes: a tenth of what a store in memory takes, so that the other units of the host
+    /// keep their pace. A terabyte takes two hours, as on a hard disk.
+    package static let sanitizeBytesPerSecond: UInt64 = 128 << 20
+
     /// Bytes that stores may be bringing for one connection's reads at a time; further reads wait.
     package static let requestedReadBytes = 16 * Self.readChunkBytes
 }

@@ -192,11 +192,13 @@ extension LiveSession {
     /// Aborts this session's tasks at `unit`; the future tells when no store works for them, nor for those that were
     /// aborted before.
     ///
-    /// - Parameter areCleared: whether another session's CLEAR TASK SET does it, which this one learns if it loses any.
-    func abortTasks(of unit: ServedUnit, areCleared: Bool = false) -> EventLoopFuture<Void> {
+    /// - Parameter areCleared: whether another session's CLEAR TASK SET does it, or SANITIZE, which this one learns if it loses any.
+    func abortTasks(
+        of unit: ServedUnit, areCleared: Bool = false, except spared: PendingTask? = nil
+    ) -> EventLoopFuture<Void> {
         var count = 0
         for handler in self.connections {
-            let tasks = handler.pending.values.filter { $0.unit === unit }
+            let tasks = handler.pending.values.filter { $0.unit === unit && $0 !== spared }
             count += tasks.count
             handler.abort(tasks)
         }

@@ -13,6 +13,7 @@ package final class ServedUnit: Sendable {
     /// The unit's state. The lock is held for a decision, never while data moves.
     private let state: Mutex<LogicalUnit>
     private let memory: MemoryQueue?
+    let sanitizeRunner = SanitizeRunner()
 
     /// - Parameters:
     ///   - info: what is reported of the store, where that is not the store's own word.
@@ -27,6 +28,11 @@ package final class ServedUnit: Sendable {
         self.state = Mutex(
             LogicalUnit(identity: identity, info: info ?? store.info, settings: settings, memory: keeper?.memory))
         self.memory = keeper.map(MemoryQueue.init)
+    }
+
+    /// Ends what the unit does by itself, before its store is closed.
+    package func stop() async {
+        await self.sanitizeRunner.stop()
     }
 
     /// Brings a change of the unit's memory to stable storage and settles it with the unit; `completion` comes on any

@@ -32,12 +32,13 @@ package enum CommandContinuation: Sendable {
     case unmap(parameterListLength: Int)
     case writeSame(BlockRange, mayUnmap: Bool, durable: Bool)
 
-    case lbaStatus(lba: UInt64, allocationLength: Int)
+    case lbaStatus(LBAStatus)
 
     case writeAtomic(BlockRange, durable: Bool)
     case extendedCopy(parameterListLength: Int)
     /// The units are copying.
     case copied(CopyTicket)
+    case sanitize(SanitizeRequest)
     case modeSelect(ModeSelect)
     case persistentReserveOut(PersistentReserveOut)
     case setTargetPortGroups(parameterListLength: Int)
@@ -59,8 +60,8 @@ extension LogicalUnit {
         case (.verifiedPattern(let rest, let block), .done): self.verifyPattern(rest, block)
         case (.orWriteRead(let operation), .data(let data)): self.orWrite(operation, read: data)
         case (.orWriteWritten(let operation), .miscompare): .perform(.read(operation.range), .orWriteRead(operation))
-        case (.lbaStatus(let lba, let allocationLength), .extent(let count, let isMapped)):
-            self.lbaStatus(lba, count, isMapped: isMapped, allocationLength)
+        case (.lbaStatus(let status), .extent(let count, let isMapped)):
+            self.lbaStatus(status, count, isMapped: isMapped)
         default: preconditionFailure("\(continuation) cannot go on with \(reply)")
         }
     }
@@ -80,6 +81,7 @@ extension LogicalUnit {
             self.writeSame(range, mayUnmap: mayUnmap, durable: durable, data)
         case .writeAtomic(let range, let durable): self.writeAtomic(range, durable: durable, data)
         case .extendedCopy(let length): self.extendedCopy(length, data, nexus: nexus.id)
+        case .sanitize(let request): self.sanitize(request, data)
         case .modeSelect(let command): self.modeSelect(command, data, nexus: nexus.id)
         case .setTargetPortGroups(let length):
             self.setTargetPortGroups(parameterListLength: length, data, copy nexus)

@@ -46,6 +46,15 @@ package enum Limits {
     /// Copies whose results are kept for RECEIVE COPY RESULTS; the oldest is forgotten beyond.
     static let copyRecords = 64
 
+    /// How much of a sanitize operation is one request to the store: short enough that others' requests come between.
+    static let sanitizePieceBytes = 4 << 20
+
+    /// LBA status descriptors of one answer: initiators ask on behind them.
+    static let statusDescriptors = 64
+
+    /// How often one GET LBA STATUS asks the store, which may tell little at a time (a ramdisk looks at 1 MiB).
+    static let statusRequests = 4096
+
     /// PERSISTENT RESERVE OUT's longest parameter list: some two hundred TransportIDs.
     static let maximumReserveOutBytes = 64 << 10
 

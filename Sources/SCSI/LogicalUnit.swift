@@ -25,6 +25,8 @@ package struct LogicalUnit: Sendable {
     var nexuses: [UInt64: Nexus] = [:]
     var medium: MediumState
     var copies = CopyRecords()
+    /// Nil while all is as usual.
+    var sanitizing: Sanitizing?
     /// The target port groups as they stand, and as they were configured before SET TARGET PORT GROUPS.
     package internal(set) var ports = TargetPortGroups.standard {
         didSet { self.hasInactivePorts = self.ports.hasInactive }
@@ -76,6 +78,9 @@ package struct LogicalUnit: Sendable {
             return self.check(Sense(.unitAttention, code))
         }
         if self.hasInactivePorts, let sense = self.ports.group(of: nexus).state.refusal(of: cdb) {
+            return self.check(sense)
+        }
+        if self.sanitizing != nil, let sense = self.sanitizeRefusal(access.traits) {
             return self.check(sense)
         }
         if cdb.control & 0x04 != 0 {  // NACA, which NORMACA=0 in INQUIRY data says is not offered

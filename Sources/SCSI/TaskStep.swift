@@ -14,6 +14,7 @@ package import NIOCore
 ///                 ├─ .collect ─► Data-Out is gathered ─┐
 ///                 ├─ .perform ─► store ────────────────┤
 ///                 ├─ .copy ────► the units' stores ────┤
+///                 ├─ .sanitize ► the unit's operation ─┤ or at once
 ///                 └─ .remember ► a file ───────────────┴► resume(…) ► the next step
 ///
 /// Reads and writes, which are nearly all of the traffic, never come back to the logical unit; only a failing store
@@ -32,6 +33,9 @@ package enum TaskStep: Sendable {
     case perform(BlockRequest, CommandContinuation)
     /// Copy among the units that the nexus may reach, then resume.
     case copy(CopyMachine, CommandContinuation)
+    /// Abort every other task of the unit, then do what `nextSanitizeStep` tells until it tells no more; `sanitized` is
+    /// the result, or GOOD at once where `isImmediate`.
+    case sanitize(isImmediate: Bool)
     /// Bring the change to stable storage, settle it with the unit, then resume.
     case remember(MemoryChange, CommandContinuation)
 }

@@ -74,7 +74,8 @@ struct ArrayMedium {
             return .success(self.difference(range, data).map { .miscompare(byteOffset: $0) } ?? .done)
         case .extent(let range):
             self.log.append("extent \(range.lba)+\(range.count)")
-            return .success(Self.extent)
+            return .success(
+                self.extents.isEmpty ? .extent(count: range.count, isMapped: false) : self.extents.removeFirst())
         case .compareAndWrite(let range, let expected, let replacement, let durable):
             self.log.append("compare and write \(range.lba)+\(range.count)\(durable ? " durable" : "")")
             if let interference {
@@ -91,8 +92,8 @@ struct ArrayMedium {
 
     var usage = BlockReply.usage(takenBytes: 3 << 20, freeBytes: 5 << 20)
 
-    /// Eight unmapped blocks, wherever one asks.
-    private static let extent = BlockReply.extent(count: 8, isMapped: false)
+    /// What is answered to the next questions for extents; then everything is unmapped.
+    var extents: [BlockReply] = []
 
     private func slice(_ range: BlockRange) -> Range<Int> {
         let start = Int(range.lba) * self.geometry.blockSize

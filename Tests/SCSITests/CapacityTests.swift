@@ -95,7 +95,7 @@ struct SupportedOperationsTests {
         #expect(keys == keys.sorted())
         #expect(Set(keys).count == keys.count)
         var thick = UnitUnderTest(capabilities: [])
-        #expect(Self.all(&thick, timeouts: false).count == data.count - 8)
+        #expect(Self.all(&thick, timeouts: false).count == data.count - 2 * 8)
         #expect(Self.all(&test, timeouts: true).count == 4 + 20 * entries.count)
     }
 
@@ -171,6 +171,12 @@ struct AnyCDBTests {
                     step = test.unit.resume(
                         continuation, with: .performed(test.medium.perform(request)), nexus: test.nexus)
                     continue
+                case .sanitize:
+                    while let step = test.unit.nextSanitizeStep() {
+                        #expect(test.medium.contains(step.request), "\(cdb), seed \(seed)")
+                        test.unit.sanitizePerformed(test.medium.perform(step.request))
+                    }
+                    #expect(test.unit.sanitized().status == .good)
                 case .copy(let machine, let continuation):
                     var units = [test]
                     let outcome = CopyBench.copy(machine, among: &units, nexus: test.nexus)

@@ -40,7 +40,7 @@ struct InquiryTests {
             "00 B0 003C 00 FF 0008 00008000 00000800 00000000 00001000 00000100 00000008 80000000 0000000000008000"
                 + "00000800" + zeroes(16)
         ),
-        ("block device characteristics", "B1", "00 B1 003C 0001" + zeroes(58)),
+        ("block device characteristics", "B1", "00 B1 003C 0001 00 40" + zeroes(56)),
         ("logical block provisioning", "B2", "00 B2 0004 00 E4 02 00"),
     ])
     func `page`(_ name: String, _ page: String, _ expected: String) {

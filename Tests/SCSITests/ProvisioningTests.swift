@@ -118,13 +118,31 @@ struct ProvisioningTests {
 
     @Test func `GET LBA STATUS tells what the store says of the blocks`() {
         var test = UnitUnderTest()
-        let cdb = bytes("9E 12 00 00 00 00 00 00 FF F0 00 00 00 20 00 00")
+        test.medium.extents = [.extent(count: 8, isMapped: false), .extent(count: 8, isMapped: true)]
+        let cdb = bytes("9E 12 00 00 00 00 00 00 FF F0 00 00 00 18 00 00")
         let result = test.execute(cdb)
         #expect(
             result.dataIn.map { Array($0.readableBytesView) }
                 == bytes("00000014 00000000 000000000000FFF0 00000008 01 000000"))
         #expect(test.medium.log == ["extent 65520+16"])
         #expect(test.execute(bytes("9E 12 00 00 00 00 00 01 00 00 00 00 00 20 00 00")).senseText == "05/21/00")
+    }
+
+    @Test func `GET LBA STATUS joins extents that are alike, and answers as many as fit`() {
+        var test = UnitUnderTest()
+        test.medium.extents = [
+            .extent(count: 8, isMapped: false), .extent(count: 8, isMapped: false), .extent(count: 4, isMapped: true),
+            .extent(count: 6, isMapped: false), .extent(count: 1, isMapped: true),
+        ]
+        #expect(
+            test.execute(bytes("9E 12 00 00 00 00 00 00 FF 00 00 00 00 38 00 00")).dataIn.map {
+                Array($0.readableBytesView)
+            }
+                == bytes(
+                    """
+                    00000034 00000000 000000000000FF00 00000010 01 000000 000000000000FF10 00000004 00 000000
+                    000000000000FF14 00000006 01 000000
+                    """))
     }
 
     @Test func `a thick unit's blocks are all mapped`() {

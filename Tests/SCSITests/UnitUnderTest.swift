@@ -77,6 +77,11 @@ struct UnitUnderTest {
             case .perform(let request, let continuation):
                 let result = self.medium.perform(request)
                 step = self.unit.resume(continuation, with: .performed(result), nexus: nexus)
+            case .sanitize:
+                while let step = self.unit.nextSanitizeStep() {
+                    self.unit.sanitizePerformed(self.medium.perform(step.request))
+                }
+                return self.unit.sanitized()
             case .copy(let machine, let continuation):
                 var units = [self]
                 let outcome = CopyBench.copy(machine, among: &units, nexus: nexus)

@@ -99,6 +99,7 @@ extension Daemon {
     /// Closes a store. It is gone afterwards even if its last flush failed, which the log then tells.
     private func close(_ name: String) async {
         guard let unit = self.units.removeValue(forKey: name) else { return }
+        await unit.stop()
         do {
             try await Self.blocking { try unit.store.close() }
         } catch {

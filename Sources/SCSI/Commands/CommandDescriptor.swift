@@ -36,6 +36,8 @@ struct CommandDescriptor: Sendable {
         static let needsUnmap = Traits(rawValue: 1 << 3)
         /// Offered only where the store can write whole or not at all.
         static let needsAtomicWrite = Traits(rawValue: 1 << 4)
+        /// Lets a unit whose sanitize operation failed be used again.
+        static let endsSanitizeFailure = Traits(rawValue: 1 << 5)
         /// Not offered by every unit.
         static let optional: Traits = [.needsUnmap, .needsAtomicWrite]
     }

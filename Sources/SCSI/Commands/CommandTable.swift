@@ -16,6 +16,7 @@ struct CommandTable: Sendable {
         CommandDescriptor.compareAndWrite,
         CommandDescriptor.provisioning,
         CommandDescriptor.modeSelect,
+        CommandDescriptor.sanitize,
         CommandDescriptor.extendedCopy,
         CommandDescriptor.receiveCopyResults,
         CommandDescriptor.supportedOperations,

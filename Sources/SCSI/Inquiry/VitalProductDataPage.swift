@@ -70,6 +70,9 @@ extension LogicalUnit {
     func blockDeviceCharacteristicsPage() -> ByteBuffer {
         var body = ByteBuffer()
         body.writeInteger(UInt16(self.info.capabilities.contains(.rotational) ? 0 : 1))
+        body.writeInteger(UInt8(0))
+        // WABEREQ=01b: blocks can be read after a block erase.
+        body.writeInteger(UInt8(self.info.capabilities.contains(.unmap) ? 0x40 : 0x00))
         body.writeRepeatingByte(0, count: 60 - body.readableBytes)
         return body
     }

@@ -67,6 +67,7 @@ package struct AdditionalSense: Hashable, Sendable {
     static let asymmetricAccessStateChanged = AdditionalSense(0x2A06)
     static let capacityDataHasChanged = AdditionalSense(0x2A09)
     static let commandsClearedByAnotherInitiator = AdditionalSense(0x2F00)
+    static let sanitizeCommandFailed = AdditionalSense(0x3103)
     static let savingParametersNotSupported = AdditionalSense(0x3900)
     static let mediumNotPresent = AdditionalSense(0x3A00)
     static let reportedLUNsDataHasChanged = AdditionalSense(0x3F0E)

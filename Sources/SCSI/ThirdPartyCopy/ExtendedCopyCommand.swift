@@ -81,7 +81,7 @@ extension LogicalUnit {
 
     /// What `transfer` asks of this unit's store; nil where a command for the same would be refused.
     package func admit(_ transfer: CopyTransfer, nexus: borrowing Nexus) -> BlockRequest? {
-        guard self.info.geometry.contains(transfer.range), self.medium.notReady == nil,
+        guard self.info.geometry.contains(transfer.range), self.medium.notReady == nil, self.sanitizing == nil,
             !self.hasInactivePorts || self.ports.group(of: nexus).state.isActive
         else { return nil }
         switch transfer {
