@@ -13,29 +13,42 @@ needs iscsi-test-cu awk
 tools=$(dirname "$0")/tools
 document=$(dirname "$0")/../../docs/conformance.md
 
-# run LUN [REGULAR EXPRESSION [SECOND-URL]]: the suite against the last export, its results kept as LUN's.
-run() {
-    SECOND_URL=${3:-} "$tools/suite" "$url" "${2:-.}" | sed "s/^/$1  /" >>"$work/results"
-    check "$1: ^C ends the export with status 0" end_export
+# lun NAME REGULAR-EXPRESSION ARGUMENTS…: exports a LUN and runs the suite against it, aside; its results are kept as
+# NAME's. The LUNs wait side by side: SANITIZE takes its time.
+lun() {
+    local name=$1 only=$2
+    shift 2
+    (
+        pids=()
+        failures=0
+        trap 'kill "${pids[@]}" 2>/dev/null' EXIT
+        export_target "$@"
+        second=
+        [ "$name" != multipath ] || second=$(sed -n 's#^\(iscsi://.*/0\)$#\1#p' "$export_log" | tail -n 1)
+        SECOND_URL=$second "$tools/suite" "$url" "$only" | sed "s/^/$name  /" >"$work/results.$name"
+        check "$name: ^C ends the export with status 0" end_export
+        exit "$failures"
+    ) &
+    luns+=("$name:$!")
 }
+luns=()
 
-special='^(PreventAllow|StartStopUnit|ReadOnly|MultipathIO)\.'
+# All but PreventAllow, StartStopUnit, ReadOnly and MultipathIO, which want a LUN of their own.
 ordinary='^([^PSRM]|P[^r]|Pre[^v]|Pr[^e]|S[^t]|R[^e]|Rea[^d]|Read[^O]|Re[^a]|M[^u])'
 
-export_target "$work/file.img" --size 1G
-run file "$ordinary"
-export_target --ram 1G
-run ram "$ordinary"
-export_target "$work/big.img" --size 1G --block-size 4096
-run file-4096 "$ordinary"
-export_target "$work/thick.img" --size 1G --thick
-run thick "$ordinary"
-export_target "$work/file.img" --removable
-run removable '^(PreventAllow|StartStopUnit)\.'
-export_target "$work/file.img" --read-only
-run read-only '^(ReadOnly|TestUnitReady|Inquiry|ReadCapacity|Read10)'
-export_target --ram 1G --portal 127.0.0.1:0
-run multipath '^MultipathIO\.' "$(sed -n 's#^\(iscsi://.*/0\)$#\1#p' "$export_log" | tail -n 1)"
+lun file "$ordinary" "$work/file.img" --size 1G
+lun ram "$ordinary" --ram 1G
+lun file-4096 "$ordinary" "$work/big.img" --size 1G --block-size 4096
+lun thick "$ordinary" "$work/thick.img" --size 1G --thick
+lun removable '^(PreventAllow|StartStopUnit)\.' "$work/removable.img" --size 1G --removable
+lun multipath '^MultipathIO\.' --ram 1G --portal 127.0.0.1:0
+# One that there is already: a file is not made read-only.
+truncate --size 1G "$work/read-only.img"
+lun read-only '^(ReadOnly|TestUnitReady|Inquiry|ReadCapacity|Read10)' "$work/read-only.img" --read-only
+for lun in "${luns[@]}"; do
+    wait "${lun#*:}" || failures=$((failures + 1))
+    cat "$work/results.${lun%:*}" >>"$work/results"
+done
 
 # Every result beside what is known of it: LUN-pattern TEST-pattern RESULT REASON…
 awk '
