@@ -12,6 +12,9 @@ package enum Limits {
     /// How long an address that a client declined (another machine answers on it) stays out of use.
     package static let declineSeconds: UInt64 = 600
 
+    /// Other DHCP servers that are told of: who answers with more than this many names is nobody to listen to.
+    package static let otherServersMax = 16
+
     /// The smallest DHCP message that every client accepts, without IP and UDP headers (RFC 2131 §2).
     package static let dhcpMessageBytesMin = 548
 

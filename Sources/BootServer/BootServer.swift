@@ -48,7 +48,7 @@ package actor BootServer {
         _ observer: @escaping @Sendable (BootEvent) -> Void, _ logger: Logger
     ) async throws(BootServerError) {
         let network = try HostNetwork(services)
-        let isOnlyServer = if case .range = services.dhcp { true } else { false }
+        let isOnlyServer = if case .ranges = services.dhcp { true } else { false }
         let policy = BootPolicy(server: network.address, httpPort: services.httpPort, isOnlyServer: isOnlyServer)
         let catalogue = try Catalogue(
             programsIn: services.firmwareFolder, loaders: services.loaders, policy: policy, directory: directory,
@@ -57,7 +57,9 @@ package actor BootServer {
         for (role, port) in try Self.roles(services, network) {
             self.channels.append(
                 try await Self.openDHCP(role, port, network) {
-                    DHCPHandler(role, catalogue: catalogue, addresses: addresses, observer: observer, logger: logger)
+                    DHCPHandler(
+                        role, server: network.address, catalogue: catalogue, addresses: addresses, observer: observer,
+                        logger: logger)
                 })
         }
         try await self.openTFTP(services, network, catalogue, addresses, observer, logger)
@@ -94,26 +96,51 @@ package actor BootServer {
         case .proxy:
             let proxy = ProxyDHCP(server: network.address)
             return [(.proxy(proxy, .dhcp), 67), (.proxy(proxy, .pxe), 4011)]
-        case .range(let first, let last, let prefixLength, let router, let leaseSeconds):
-            guard let from = IPv4Address(first) else { throw .addressInvalid(first, setting: "the DHCP range's first") }
-            guard let to = IPv4Address(last) else { throw .addressInvalid(last, setting: "the DHCP range's last") }
-            var gateway: IPv4Address?
-            if let router {
-                guard let address = IPv4Address(router) else {
-                    throw .addressInvalid(router, setting: "the router that machines are told")
-                }
-                gateway = address
-            }
-            do {
-                let server = try DHCPServer(
-                    .init(
-                        server: network.address, first: from, last: to, prefixLength: prefixLength, router: gateway,
-                        leaseSeconds: leaseSeconds))
-                return [(.server(server), 67)]
-            } catch {
-                throw BootServerError(error, range: "\(first) to \(last)", address: services.address)
-            }
+        case .ranges(let own, let others):
+            let file = services.leaseFile.map { LeaseFile(path: $0) }
+            var server = try Self.subnets(own, others, network)
+            if let file { server.restore(file.read(now: LeaseFile.now())) }
+            return [(.server(server, file), 67)]
         }
+    }
+
+    private static func subnets(
+        _ own: BootServices.Range, _ others: [BootServices.Range], _ network: HostNetwork
+    ) throws(BootServerError) -> DHCPSubnets {
+        let configurations = try ([own] + others).map { range throws(BootServerError) in
+            try Self.configuration(of: range, network)
+        }
+        do throws(DHCPServer.ConfigurationError) {
+            let mask = IPv4Address.mask(prefixLength: min(max(own.prefixLength, 0), 32))
+            guard configurations[0].first.isNeighbour(of: network.address, mask: mask) else {
+                throw DHCPServer.ConfigurationError.foreignAddress(configurations[0].first)
+            }
+            return try DHCPSubnets(server: network.address, configurations)
+        } catch {
+            let ranges = ([own] + others).map { "\($0.first) to \($0.last)" }.joined(separator: ", ")
+            throw BootServerError(error, range: ranges, address: network.address.description)
+        }
+    }
+
+    private static func configuration(
+        of range: BootServices.Range, _ network: HostNetwork
+    ) throws(BootServerError) -> DHCPServer.Configuration {
+        guard let first = IPv4Address(range.first) else {
+            throw .addressInvalid(range.first, setting: "the DHCP range's first")
+        }
+        guard let last = IPv4Address(range.last) else {
+            throw .addressInvalid(range.last, setting: "the DHCP range's last")
+        }
+        var router: IPv4Address?
+        if let text = range.router {
+            guard let address = IPv4Address(text) else {
+                throw .addressInvalid(text, setting: "the router that machines are told")
+            }
+            router = address
+        }
+        return .init(
+            server: network.address, first: first, last: last, prefixLength: range.prefixLength, router: router,
+            leaseSeconds: range.leaseSeconds, options: range.options)
     }
 
     private static func openDHCP(
@@ -143,7 +170,8 @@ package actor BootServer {
             let tftp = TFTPServices(
                 address: try SocketAddress(ipAddress: services.address, port: 0),
                 blockBytesMax: max(512, network.mtu - Limits.tftpOverheadBytes), catalogue: catalogue,
-                addresses: addresses, observer: observer, logger: logger, group: Self.group, threads: .singleton)
+                addresses: addresses, observer: observer, logger: logger, group: Self.group, threads: .singleton,
+                transferPorts: services.tftpTransferPorts)
             self.channels.append(
                 try await DatagramBootstrap(group: Self.group)
                     .channelInitializer { channel in

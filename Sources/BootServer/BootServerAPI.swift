@@ -16,6 +16,10 @@ package struct BootServices: Sendable, Equatable {
     package var firmwareFolder: String
     /// The programs for Secure Boot and for UEFI HTTP Boot.
     package var loaders: LoaderFiles
+    /// Where leases are kept over a restart; nil forgets them.
+    package var leaseFile: String?
+    /// The UDP ports that TFTP's transfers come from, for firewalls that must know; nil leaves them to the kernel.
+    package var tftpTransferPorts: ClosedRange<Int>?
     /// Answers IPv6 router solicitations with "no router, no addresses", which spares iPXE a wait of 13 seconds.
     /// For networks without IPv6 routing only, such as the try-out's private bridge.
     package var advertisesNoRouter: Bool
@@ -26,14 +30,36 @@ package struct BootServices: Sendable, Equatable {
         case off
         /// Boot information only (PXE 2.1 proxyDHCP), beside an existing DHCP server.
         case proxy
-        /// Addresses too, from `first` to `last`, for an isolated network.
-        case range(first: String, last: String, prefixLength: Int, router: String?, leaseSeconds: UInt32)
+        /// Addresses too: of this network, and of others whose relay agents send their machines' messages here.
+        case ranges(own: Range, behindRelays: [Range])
+    }
+
+    /// Addresses of one subnet.
+    package struct Range: Sendable, Equatable {
+        package var first: String
+        package var last: String
+        package var prefixLength: Int
+        package var router: String?
+        package var leaseSeconds: UInt32
+        package var options: [DHCPOption]
+
+        package init(
+            first: String, last: String, prefixLength: Int, router: String? = nil, leaseSeconds: UInt32,
+            options: [DHCPOption] = []
+        ) {
+            self.first = first
+            self.last = last
+            self.prefixLength = prefixLength
+            self.router = router
+            self.leaseSeconds = leaseSeconds
+            self.options = options
+        }
     }
 
     package init(
         address: String, interface: String, dhcp: DHCPMode, tftpPort: Int = 69, httpPort: Int = 8080,
         firmwareFolder: String = "/usr/lib/ipxe", loaders: LoaderFiles = LoaderFiles(),
-        advertisesNoRouter: Bool = false
+        leaseFile: String? = nil, tftpTransferPorts: ClosedRange<Int>? = nil, advertisesNoRouter: Bool = false
     ) {
         self.address = address
         self.interface = interface
@@ -42,6 +68,8 @@ package struct BootServices: Sendable, Equatable {
         self.httpPort = httpPort
         self.firmwareFolder = firmwareFolder
         self.loaders = loaders
+        self.leaseFile = leaseFile
+        self.tftpTransferPorts = tftpTransferPorts
         self.advertisesNoRouter = advertisesNoRouter
     }
 }
@@ -114,6 +142,12 @@ package struct BootAssignment: Sendable, Equatable {
 /// Who boots what. Asked on event loops: answer from memory.
 package protocol MachineDirectory: Sendable {
     func assignment(for mac: MACAddress) -> BootAssignment?
+    /// The addresses that DHCP keeps for machines.
+    var reservations: Reservations { get }
+}
+
+extension MachineDirectory {
+    package var reservations: Reservations { .none }
 }
 
 /// What the boot services saw, for logs and for the boot's story. Told on event loops: return at once.
@@ -133,6 +167,8 @@ package enum BootEvent: Sendable {
     case transferFailed(MACAddress?, remote: String, file: String, reason: String)
     /// The machine asked for its boot script, iPXE's or GRUB's, and got this one.
     case scriptServed(MACAddress, client: String, method: String)
+    /// Another DHCP server answers on the network that is to be ours.
+    case otherDHCPServer(String)
     /// A machine that the configuration does not know asked for its script.
     case unknownMachine(MACAddress)
 

@@ -58,8 +58,10 @@ package struct BootServerError: Error, Sendable, CustomStringConvertible {
             switch error {
             case .prefixLength(let length): "/\(length) is no subnet for machines: use a prefix length from 8 to 30"
             case .range: "its first address must not be above its last, and it may hold 65536 addresses"
-            case .foreignAddress(let other): "\(other) is not on the subnet of the boot services' address \(address)"
+            case .foreignAddress(let other):
+                "\(other) is not on the range's subnet, or that not on the one of the boot services' address \(address)"
             case .networkAddress(let other): "\(other) is the subnet's network or broadcast address"
+            case .sharedSubnet(let first): "another range is on the subnet of \(first) already"
             case .leaseSeconds(let seconds): "a lease of \(seconds) s is too short: use 60 s or more"
             }
         self.init(kind: .rangeInvalid, description: "the DHCP range \(range) cannot be used: \(cause)")

@@ -4,6 +4,7 @@
 import BootProtocols
 import Logging
 import NIOCore
+import NIOPosix
 
 /// A DHCP socket: parses what comes in, asks the machine, sends what it answers and tells what happened.
 final class DHCPHandler: ChannelInboundHandler {
@@ -12,21 +13,25 @@ final class DHCPHandler: ChannelInboundHandler {
 
     /// The part that this socket plays.
     enum Role {
-        case server(DHCPServer)
+        case server(DHCPSubnets, LeaseFile?)
         case proxy(ProxyDHCP, ProxyDHCP.Port)
     }
 
     private var role: Role
+    private var leaseChangesWritten: UInt64 = 0
+    private var leaseWrite: Scheduled<Void>?
+    private var search: OtherServers
     private let catalogue: Catalogue
     private let addresses: MachineAddresses
     private let observer: @Sendable (BootEvent) -> Void
     private let logger: Logger
 
     init(
-        _ role: Role, catalogue: Catalogue, addresses: MachineAddresses,
+        _ role: Role, server: IPv4Address, catalogue: Catalogue, addresses: MachineAddresses,
         observer: @escaping @Sendable (BootEvent) -> Void, logger: Logger
     ) {
         self.role = role
+        self.search = OtherServers(own: server)
         self.catalogue = catalogue
         self.addresses = addresses
         self.observer = observer
@@ -42,6 +47,16 @@ final class DHCPHandler: ChannelInboundHandler {
             self.logger.debug("no DHCP message", metadata: ["from": "\(envelope.remoteAddress)", "why": "\(error)"])
             return
         }
+        switch self.search.received(message) {
+        case .unrelated: break
+        case .nothing: return
+        case .found(let other):
+            self.logger.warning(
+                "another DHCP server answers on this network: \(other); machines boot by whichever is first: turn it off, or leave the addresses to it (apus services set --dhcp proxy)"
+            )
+            self.observer(.otherDHCPServer(other.description))
+            return
+        }
         guard let client = BootClient(message) else { return }
         let plan = self.catalogue.directory.assignment(for: client.mac).map { BootPlan($0) }
         var boot = self.catalogue.policy.answer(client, plan: plan)
@@ -53,6 +68,7 @@ final class DHCPHandler: ChannelInboundHandler {
         }
         if let reply = outcome.reply { self.send(reply, to: envelope.remoteAddress, context: context) }
         self.tell(outcome.remark, client, boot)
+        self.keepLeases(context)
     }
 
     func errorCaught(context: ChannelHandlerContext, error: any Error) {
@@ -62,14 +78,71 @@ final class DHCPHandler: ChannelInboundHandler {
 
     private func decide(_ message: DHCPMessage, _ client: BootClient, _ boot: BootAnswer) -> DHCPOutcome {
         switch self.role {
-        case .server(var server):
-            let seconds = NIODeadline.milliseconds / 1000
-            let outcome = server.received(message, boot: boot, now: seconds)
-            self.role = .server(server)
+        case .server(var server, let file):
+            let outcome = server.received(
+                message, boot: boot, reservations: self.catalogue.directory.reservations, now: LeaseFile.now().clock)
+            self.role = .server(server, file)
             return outcome
         case .proxy(let proxy, let port):
             return proxy.received(message, on: port, client: client, boot: boot)
         }
+    }
+
+    /// Writes the leases to their file soon, if they have changed.
+    private func keepLeases(_ context: ChannelHandlerContext) {
+        guard case .server(let server, .some) = self.role, server.leaseChanges != self.leaseChangesWritten,
+            self.leaseWrite == nil
+        else { return }
+        let bound = NIOLoopBound(self, eventLoop: context.eventLoop)
+        self.leaseWrite = context.eventLoop.scheduleTask(in: .milliseconds(Limits.leaseWriteMilliseconds)) {
+            bound.value.leaseWrite = nil
+            bound.value.writeLeases(on: .singleton)
+        }
+    }
+
+    private func writeLeases(on threads: NIOThreadPool?) {
+        guard case .server(let server, let file?) = self.role, server.leaseChanges != self.leaseChangesWritten else {
+            return
+        }
+        self.leaseChangesWritten = server.leaseChanges
+        let text = LeaseText.write(server.leases, now: LeaseFile.now())
+        let logger = self.logger
+        let write: @Sendable () -> Void = {
+            do {
+                try file.write(text)
+            } catch {
+                logger.error("the leases were not kept in \(file.path): \(error); machines may change their addresses")
+            }
+        }
+        if let threads { threads.submit { _ in write() } } else { write() }
+    }
+
+    func channelActive(context: ChannelHandlerContext) {
+        guard case .server = self.role else { return }
+        let bound = NIOLoopBound((handler: self, context: context), eventLoop: context.eventLoop)
+        context.eventLoop.scheduleRepeatedTask(
+            initialDelay: .zero, delay: .seconds(Limits.otherServerSeconds)
+        ) { task in
+            let (handler, context) = bound.value
+            guard context.channel.isActive else { return task.cancel() }
+            handler.look(context)
+        }
+    }
+
+    /// Asks for other DHCP servers as a relay agent would, so that their offers come to this port.
+    private func look(_ context: ChannelHandlerContext) {
+        let question = self.search.question(transaction: .random(in: 1...UInt32.max)).encode().bytes
+        guard let everyone = try? SocketAddress(ipAddress: "255.255.255.255", port: 67) else { return }
+        // Not worth a word if it cannot be sent: the next one may.
+        context.writeAndFlush(
+            self.wrapOutboundOut(AddressedEnvelope(remoteAddress: everyone, data: question)), promise: nil)
+    }
+
+    /// The socket is closed: what has not been written is written now, while nobody waits for this loop any more.
+    func channelInactive(context: ChannelHandlerContext) {
+        self.leaseWrite?.cancel()
+        self.leaseWrite = nil
+        self.writeLeases(on: nil)
     }
 
     private func concerns(_ outcome: DHCPOutcome) -> Bool {

@@ -15,6 +15,16 @@ enum Limits {
     /// Seconds after which an HTTP connection without a request is closed.
     static let httpIdleSeconds = 60
 
+    /// A line of the file of leases has 50 bytes, and there are at most 65,536.
+    static let leaseFileBytesMax = 8 << 20
+
+    /// Milliseconds in which leases that change together are written together. A crash in between costs nothing: a
+    /// machine that asks for the address that it had is given it where it is free.
+    static let leaseWriteMilliseconds: Int64 = 500
+
+    /// Seconds between two looks for another DHCP server on the network.
+    static let otherServerSeconds: Int64 = 300
+
     /// Addresses whose machine is remembered for the events' sake.
     static let knownAddressesMax = 65_536
 

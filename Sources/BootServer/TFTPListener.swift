@@ -2,6 +2,7 @@
 // SPDX-FileCopyrightText: the Apus authors
 
 import BootProtocols
+import Glibc
 import Logging
 import NIOCore
 import NIOPosix
@@ -17,6 +18,33 @@ struct TFTPServices: Sendable {
     var logger: Logger
     var group: any EventLoopGroup
     var threads: NIOThreadPool
+    /// The ports that transfers come from; nil leaves them to the kernel.
+    var transferPorts: ClosedRange<Int>?
+}
+
+extension TFTPServices {
+    /// A socket for a transfer. Of a range of ports those are passed over that somebody has, this server's own other
+    /// transfers above all.
+    fileprivate func transferSocket(number: Int) -> EventLoopFuture<any Channel> {
+        guard let ports = self.transferPorts else { return Self.bind(self.address, self.group) }
+        return self.transferSocket(ports, from: number, tries: ports.count)
+    }
+
+    private func transferSocket(_ ports: ClosedRange<Int>, from number: Int, tries: Int) -> EventLoopFuture<any Channel>
+    {
+        var address = self.address
+        address.port = ports.lowerBound + Int(UInt(bitPattern: number) % UInt(ports.count))
+        return Self.bind(address, self.group).flatMapError { error in
+            guard (error as? IOError)?.errnoCode == EADDRINUSE, tries > 1 else {
+                return self.group.any().makeFailedFuture(error)
+            }
+            return self.transferSocket(ports, from: number &+ 1, tries: tries - 1)
+        }
+    }
+
+    private static func bind(_ address: SocketAddress, _ group: any EventLoopGroup) -> EventLoopFuture<any Channel> {
+        DatagramBootstrap(group: group).bind(to: address)
+    }
 }
 
 /// The socket on TFTP's port: takes requests and gives each a socket of its own (RFC 1350 §4).
@@ -27,6 +55,8 @@ final class TFTPListener: ChannelInboundHandler {
     private let services: TFTPServices
     /// Clients whose transfer runs: a request repeated by an impatient one must not start a second.
     private var active: Set<SocketAddress> = []
+    /// Transfers begun, which goes round the ports that may be used.
+    private var begun = 0
 
     init(_ services: TFTPServices) {
         self.services = services
@@ -102,7 +132,8 @@ final class TFTPListener: ChannelInboundHandler {
         self.active.insert(remote)
         let services = self.services
         // The handler comes last: it begins to send when it is added, and the socket must be connected by then.
-        let transfer = DatagramBootstrap(group: services.group).bind(to: services.address)
+        self.begun &+= 1
+        let transfer = services.transferSocket(number: self.begun)
             .flatMap { channel in
                 channel.connect(to: remote).flatMapThrowing {
                     try channel.pipeline.syncOperations.addHandler(

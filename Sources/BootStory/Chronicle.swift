@@ -19,12 +19,16 @@ package struct Chronicle: Sendable {
         package var mac: String
         package var initiatorName: String
         package var targetName: String
+        package var method: String?
 
-        package init(name: String, mac: String, initiatorName: String, targetName: String) {
+        package init(
+            name: String, mac: String, initiatorName: String, targetName: String, method: String? = nil
+        ) {
             self.name = name
             self.mac = mac
             self.initiatorName = initiatorName
             self.targetName = targetName
+            self.method = method
         }
     }
 
@@ -36,6 +40,7 @@ package struct Chronicle: Sendable {
         for mac in self.machines.keys { self.machines[mac]?.client = nil }
         for client in clients {
             self.machines[client.mac, default: MachineStory(mac: client.mac)].client = client.name
+            self.machines[client.mac]?.method = client.method
         }
     }
 

@@ -53,6 +53,9 @@ extension BootRecord {
     }
 
     private static func diagnosis(of trouble: Entry) -> Diagnosis {
+        if let known = Self.remedies.first(where: { trouble.text.contains($0.mark) }) {
+            return Diagnosis(awaited: trouble.stage, reason: trouble.text, remedy: known.remedy)
+        }
         let remedy =
             switch trouble.stage {
             case .discover, .offer: "see that the machine is configured: apus client list"
@@ -64,12 +67,39 @@ extension BootRecord {
         return Diagnosis(awaited: trouble.stage, reason: trouble.text, remedy: remedy)
     }
 
+    /// What is to be done about DHCP requests that were refused, by words of the reason.
+    private static let remedies: [(mark: String, remedy: String)] = [
+        ("another DHCP server", "turn that server off, or leave the addresses to it: apus services set --dhcp proxy"),
+        (
+            "firmware's own iSCSI initiator",
+            "set up iSCSI in the firmware's menu (target from DHCP) and put it first, or use the method sanboot"
+        ),
+        ("its HTTP Boot asked", "put PXE first in the firmware's menu"),
+        ("is not installed", "install the package that is named on this host: apt-get install PACKAGE"),
+        ("no free address", "give out more addresses: apus services set --dhcp FIRST-LAST/PREFIX"),
+        ("answers on that address", "find the machine that has the address, or keep it out of the range"),
+        (
+            "without a range of addresses",
+            "give its network addresses: apus services set --relayed FIRST-LAST/PREFIX,ROUTER"
+        ),
+    ]
+
     private func diagnosis(after stage: Stage) -> Diagnosis {
         switch stage {
         case .discover:
             Diagnosis(
                 awaited: .offer, reason: "the machine asked for an address and nothing was offered",
                 remedy: "see that DHCP is on (apus services show) and that the interface is the machine's network")
+        case .offer where self.method == "firmware":
+            Diagnosis(
+                awaited: .firmwareLogin, reason: "the firmware has its address but did not log in to its disk",
+                remedy:
+                    "open the iSCSI port (3260) to this host, and see that the firmware's iSCSI takes its target from DHCP"
+            )
+        case .offer where self.method == "http":
+            Diagnosis(
+                awaited: .initramfs, reason: "the firmware was told its program's URL but did not fetch it",
+                remedy: "open the HTTP port to this host, and allow HTTP without TLS in the firmware's menu")
         case .offer:
             Diagnosis(
                 awaited: .bootFile, reason: "the machine took no boot file after the offer",
@@ -78,10 +108,15 @@ extension BootRecord {
             Diagnosis(
                 awaited: .script, reason: "iPXE was loaded but did not ask for its script",
                 remedy: "open the HTTP port to this host, and turn Secure Boot off: this iPXE is not signed")
+        case .bootFile
+        where self.method == "kernel" && self.entries.contains(where: { $0.text.hasPrefix("grubx64.efi") }):
+            Diagnosis(
+                awaited: .script, reason: "GRUB was loaded but did not ask for its script",
+                remedy: "read the machine's screen: GRUB needs the address that PXE got")
         case .script:
             Diagnosis(
                 awaited: self.method == "kernel" ? .kernel : .firmwareLogin,
-                reason: "iPXE has its script but did not go on",
+                reason: "the boot script was fetched but the machine did not go on",
                 remedy: "open the iSCSI port (3260) to this host and read the machine's screen")
         case .kernel:
             Diagnosis(

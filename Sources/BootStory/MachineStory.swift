@@ -11,6 +11,8 @@ package struct MachineStory: Hashable, Sendable, Codable {
     package var mac: String
     /// The client's name in the configuration; nil for a machine that is not in it.
     package var client: String?
+    /// The method that the configuration names, which its next boot begins with.
+    package var method: String?
     /// The oldest first.
     package var boots: [BootRecord] = []
 
@@ -21,7 +23,9 @@ package struct MachineStory: Hashable, Sendable, Codable {
 
     package mutating func received(_ sight: Sight, at now: Instant) {
         if self.beginsBoot(sight, at: now) {
-            self.boots.append(BootRecord(begun: now))
+            var boot = BootRecord(begun: now)
+            boot.method = self.method
+            self.boots.append(boot)
             if self.boots.count > Limits.bootsPerMachine { self.boots.removeFirst() }
         }
         let current = self.boots.count - 1
@@ -49,6 +53,10 @@ package struct MachineStory: Hashable, Sendable, Codable {
 
     private func beginsBoot(_ sight: Sight, at now: Instant) -> Bool {
         guard let current = self.boots.last else { return true }
+        if case .login(let facts) = sight {
+            // Firmware that is the initiator asks for its address as an operating system does: its login tells it.
+            return Party(facts, mac: self.mac).isFirmware && current.sessions.contains { $0.party == .linux }
+        }
         guard case .discover(let architecture, let isIPXE) = sight, architecture != nil || isIPXE else { return false }
         let stage = current.stage ?? .discover
         if isIPXE {
@@ -67,6 +75,8 @@ extension BootRecord {
             let who =
                 if isIPXE { "by iPXE" } else if let architecture {
                     "by the firmware, \(Self.words(architecture: architecture))"
+                } else if self.method == "firmware", self.sessions.isEmpty {
+                    "by the firmware's initiator"
                 } else { "by the operating system" }
             self.note(.discover, who, at: now)
         case .offer(let address, let bootFile), .acknowledged(let address, let bootFile):

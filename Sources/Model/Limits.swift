@@ -13,6 +13,8 @@ package enum Limits {
     package static let highestLUN = 16_383
     /// Linux's IFNAMSIZ is 16 with its terminating zero.
     package static let interfaceNameBytes = 15
+    /// A DHCP message has room for two or three of the longest value that one option has (RFC 3396 splits longer ones).
+    package static let dhcpOptionBytes = 255
     /// The smallest disk worth having: one that a partition table fits in.
     package static let smallestDiskBytes = 1 << 20
 }

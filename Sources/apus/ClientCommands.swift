@@ -77,6 +77,9 @@ struct ClientAddCommand: AsyncParsableCommand {
     @Option(help: "How iPXE fetches the kernel: http or tftp. (default: http)")
     var transport: BootClient.Transport?
 
+    @Option(help: "The address that DHCP keeps for it.")
+    var address: String?
+
     @Option(help: "The name that it logs in with. (default: made from its name)")
     var initiatorName: String?
 
@@ -105,7 +108,8 @@ struct ClientAddCommand: AsyncParsableCommand {
         let client = BootClient(
             name: self.name, mac: self.mac, source: source,
             method: self.method.method(self.transport), secureBoot: self.secureBoot ? true : nil,
-            initiatorName: self.initiatorName, targetName: self.targetName, kernelArguments: self.kernelArguments,
+            address: self.address, initiatorName: self.initiatorName, targetName: self.targetName,
+            kernelArguments: self.kernelArguments,
             size: self.size.map { Int(clamping: $0.bytes) })
         let outcome = try await self.options.administration.change(ChangeRequest(.addClient(client)))
         print(outcome.words("added \(self.name): \(source.words), \(client.method.words)"))
@@ -188,6 +192,9 @@ struct ClientSetCommand: AsyncParsableCommand {
     @Option(help: "How iPXE fetches the kernel: http or tftp.")
     var transport: BootClient.Transport?
 
+    @Option(help: "The address that DHCP keeps for it.")
+    var address: String?
+
     @Option(help: "The name that it logs in with.")
     var initiatorName: String?
 
@@ -213,7 +220,7 @@ struct ClientSetCommand: AsyncParsableCommand {
         var patch: [String: JSONValue] = [:]
         for (key, value) in [
             ("mac", self.mac), ("image", self.image), ("disk", self.disk), ("method", self.method?.rawValue),
-            ("transport", self.transport?.rawValue), ("initiator_name", self.initiatorName),
+            ("transport", self.transport?.rawValue), ("address", self.address), ("initiator_name", self.initiatorName),
             ("target_name", self.targetName), ("kernel_arguments", self.kernelArguments),
         ] {
             if let value { patch[key] = value.isEmpty ? .null : .string(value) }

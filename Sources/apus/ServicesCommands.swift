@@ -52,6 +52,20 @@ struct ServicesSetCommand: AsyncParsableCommand {
     @Option(help: "The port of the machines' targets.")
     var iscsiPort = 3260
 
+    @Option(
+        help: ArgumentHelp(
+            "A DHCP option to tell besides, such as 6=10.0.0.53; more than one can be given.", valueName: "code=value"))
+    var dhcpOption: [String] = []
+
+    @Option(
+        help: ArgumentHelp(
+            "Addresses for a network behind a relay agent, and its router; more than one can be given.",
+            valueName: "first-last/prefix,router"))
+    var relayed: [String] = []
+
+    @Option(help: "The UDP ports that TFTP's transfers come from, for firewalls: FIRST-LAST.")
+    var tftpTransferPorts: String?
+
     @Flag(help: "Tell machines that there is no IPv6 router, which spares iPXE 13 seconds; only where there is none.")
     var advertiseNoRouter = false
 
@@ -59,8 +73,10 @@ struct ServicesSetCommand: AsyncParsableCommand {
 
     func validate() throws {
         if case .range = self.dhcp { return }
-        guard self.router == nil, self.leaseSeconds == nil else {
-            throw ValidationError("--router and --lease-seconds are for --dhcp with addresses: FIRST-LAST/PREFIX")
+        guard self.router == nil, self.leaseSeconds == nil, self.dhcpOption.isEmpty, self.relayed.isEmpty else {
+            throw ValidationError(
+                "--router, --lease-seconds, --dhcp-option and --relayed are for --dhcp with addresses: FIRST-LAST/PREFIX"
+            )
         }
     }
 
@@ -69,14 +85,30 @@ struct ServicesSetCommand: AsyncParsableCommand {
         if case .range(var range) = dhcp {
             range.router = self.router
             if let leaseSeconds { range.leaseSeconds = leaseSeconds }
+            range.options = self.dhcpOption
             dhcp = .range(range)
         }
         let settings = ServiceSettings(
             address: self.address, interface: self.interface, dhcp: dhcp, tftpPort: self.tftpPort,
-            httpPort: self.httpPort, iscsiPort: self.iscsiPort,
+            httpPort: self.httpPort, iscsiPort: self.iscsiPort, relayedRanges: try self.relayed.map(self.range),
+            tftpTransferPorts: self.tftpTransferPorts,
             advertisesNoRouter: self.advertiseNoRouter ? true : nil)
         let outcome = try await self.options.administration.change(ChangeRequest(.setServices(settings)))
         print(outcome.words("boot services on \(self.interface), \(self.address), DHCP \(dhcp.words)"))
+    }
+}
+
+extension ServicesSetCommand {
+    /// Reads `10.9.0.50-10.9.0.99/24,10.9.0.1`.
+    private func range(_ text: String) throws -> AddressRange {
+        let halves = text.split(separator: ",", maxSplits: 1).map(String.init)
+        guard let addresses = halves.first, case .range(var range)? = ServiceSettings.DHCP(words: addresses) else {
+            throw ValidationError("--relayed \(text): give FIRST-LAST/PREFIX,ROUTER")
+        }
+        range.router = halves.count > 1 ? halves[1] : nil
+        if let leaseSeconds { range.leaseSeconds = leaseSeconds }
+        range.options = self.dhcpOption
+        return range
     }
 }
 

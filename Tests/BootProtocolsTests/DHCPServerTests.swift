@@ -185,8 +185,17 @@ struct DHCPServerTests {
         #expect(reply.destination == .relay("10.77.0.2"))
         #expect(reply.message.relayAddress == "10.77.0.2")
         #expect(reply.message.options.last == .relayAgentInformation([1, 2, 0, 7]))
-        let foreign = DHCPMessage.from(machine, .discover, relayAddress: "192.168.9.1")
-        #expect(server.received(foreign, boot: .nothing, now: 0).reply == nil)
+    }
+
+    @Test func `options of the configuration go to who asks for them, and never twice`() throws {
+        var server = try Self.server {
+            $0.options = [.other(code: 6, [10, 0, 0, 53]), .other(code: 42, [10, 0, 0, 9]), .other(code: 12, [0x61])]
+        }
+        let boot = BootAnswer(options: [.hostName("own")])
+        let message = DHCPMessage.from(machine, .discover, options: [.parameterRequestList([1, 6, 12])])
+        let options = try #require(server.received(message, boot: boot, now: 0).reply).message.options
+        #expect(
+            options.filter { [6, 12, 42].contains($0.code) } == [.hostName("own"), .other(code: 6, [10, 0, 0, 53])])
     }
 
     @Test func `leases survive a restart`() throws {

@@ -55,8 +55,8 @@ struct StartTests {
 
     @Test func `a range off the subnet is refused before any socket is opened`() async throws {
         let error = try await Self.failure {
-            $0.dhcp = .range(
-                first: "10.0.0.1", last: "10.0.0.9", prefixLength: 24, router: nil, leaseSeconds: 600)
+            $0.dhcp = .ranges(
+                own: .init(first: "10.0.0.1", last: "10.0.0.9", prefixLength: 24, leaseSeconds: 600), behindRelays: [])
         }
         #expect(error?.kind == .rangeInvalid)
         #expect(error?.description.contains("10.0.0.1") == true)

@@ -19,6 +19,51 @@ struct StandingTests {
     ]
 
     @Test(arguments: [
+        ("firmware", Stage.firmwareLogin, "target from DHCP"), ("http", .initramfs, "HTTP without TLS"),
+        ("sanboot", .bootFile, "UDP port 69"),
+    ])
+    func `after the offer each method needs something else`(_ method: String, _ awaited: Stage, _ words: String) throws
+    {
+        var pc = Narrator()
+        pc.story.method = method
+        pc.at(0, .discover(architecture: nil, isIPXE: false))
+        pc.at(0, .offer(address: "10.0.0.5", bootFile: nil))
+        let boot = try #require(pc.story.boots.last)
+        guard case .stalled(let diagnosis) = boot.standing(at: Narrator.instant(25)) else {
+            Issue.record("not stalled")
+            return
+        }
+        #expect(diagnosis.awaited == awaited)
+        #expect(diagnosis.remedy.contains(words))
+    }
+
+    @Test(arguments: [
+        ("took the offer of another DHCP server, 10.0.0.2", "--dhcp proxy"),
+        ("declined 10.0.0.5: another machine answers on that address", "out of the range"),
+        ("snponly.efi is not installed (Debian's package ipxe)", "apt-get install"),
+        ("the method firmware leaves this boot to the firmware's own iSCSI initiator, but its PXE asked", "menu"),
+    ])
+    func `a refused request has the remedy for its reason`(_ reason: String, _ remedy: String) {
+        var pc = Narrator()
+        pc.at(0, .discover(architecture: 7, isIPXE: false))
+        pc.at(0, .refused(reason: reason))
+        #expect(pc.timeline(9).contains("likely: no answer: \(reason)"))
+        #expect(pc.timeline(9).split(separator: "\n").last?.contains(remedy) == true)
+    }
+
+    @Test func `the next login of firmware that is the initiator begins the next boot`() {
+        let edk2 = SessionFacts(
+            id: 3, initiatorName: "iqn.x", isid: "125400123450", remoteAddress: "10.0.0.5:1024")
+        var pc = Narrator()
+        pc.at(0, .discover(architecture: nil, isIPXE: false))
+        pc.at(1, .login(edk2))
+        pc.at(30, .login(linux(4)))
+        #expect(pc.story.boots.count == 1)
+        pc.at(90, .login(edk2))
+        #expect(pc.story.boots.count == 2)
+    }
+
+    @Test(arguments: [
         Stall(sights: Array(untilScript.prefix(1)), patienceSeconds: 6, awaited: .offer, words: "nothing was offered"),
         Stall(sights: Array(untilScript.prefix(2)), patienceSeconds: 25, awaited: .bootFile, words: "UDP port 69"),
         Stall(sights: Array(untilScript.prefix(3)), patienceSeconds: 40, awaited: .script, words: "Secure Boot"),

@@ -168,6 +168,40 @@ struct ValidationTests {
         Flaw(
             path: "boot.clients[0].method", patch: Self.oneClient(#""disk":"/srv/d.img","method":"http""#),
             words: "sanboot or firmware"),
+        Flaw(
+            path: "boot.clients[0].address",
+            patch: Self.oneClient(#""image":"lab","address":"10.78.0.9""#, dhcp: range),
+            words: "none of the networks"),
+        Flaw(
+            path: "boot.clients[0].address",
+            patch: Self.oneClient(#""image":"lab","address":"10.77.0.1""#, dhcp: range),
+            words: "services' own"),
+        Flaw(
+            path: "boot.clients[0].address", patch: Self.oneClient(#""image":"lab","address":"pc1""#, dhcp: range),
+            words: "not an IPv4 address"),
+        Flaw(
+            path: "boot.clients[0].address", patch: Self.oneClient(#""image":"lab","address":"10.77.0.9""#),
+            words: "gives out no addresses", severity: .warning),
+        Flaw(
+            path: "boot.services.tftp_transfer_ports",
+            patch: Self.oneClient(#""image":"lab""#, dhcp: range + #","tftp_transfer_ports":"80-90""#),
+            words: "above 1023"),
+        Flaw(
+            path: "boot.services.range.options[0]",
+            patch: Self.oneClient(
+                #""image":"lab""#, dhcp: range.replacing("}", with: #","options":["53=1","6=10.0.0.53"]}"#)),
+            words: "53=1 is not"),
+        Flaw(
+            path: "boot.services.relayed_ranges[0].last",
+            patch: Self.oneClient(
+                #""image":"lab""#,
+                dhcp: range + #","relayed_ranges":[{"first":"10.9.0.5","last":"10.8.0.9","router":"10.9.0.1"}]"#),
+            words: "not in the network"),
+        Flaw(
+            path: "boot.services.relayed_ranges[0].router",
+            patch: Self.oneClient(
+                #""image":"lab""#, dhcp: range + #","relayed_ranges":[{"first":"10.9.0.5","last":"10.9.0.9"}]"#),
+            words: "no router", severity: .warning),
     ])
     func `each flaw is named by its path, cause and remedy`(flaw: Flaw) throws {
         let document = try json(Self.good).merging(json(flaw.patch))
@@ -180,10 +214,12 @@ struct ValidationTests {
         #expect(problems.first?.remedy.isEmpty == false)
     }
 
+    private static let range = #""dhcp":"range","range":{"first":"10.77.0.50","last":"10.77.0.99"}"#
+
     /// A document's part with boot services and one machine that has these members besides its name.
-    private static func oneClient(_ members: String) -> String {
+    private static func oneClient(_ members: String, dhcp: String = #""dhcp":"off""#) -> String {
         """
-        {"boot":{"services":{"address":"10.77.0.1","interface":"eth0","dhcp":"off"},
+        {"boot":{"services":{"address":"10.77.0.1","interface":"eth0",\(dhcp)},
         "clients":[{"name":"pc1","mac":"52:54:00:00:00:01",\(members)}]}}
         """
     }
@@ -251,5 +287,23 @@ struct AddressTests {
         #expect(try !portal("0.0.0.0").covers(portal("::1")))
         #expect(try !portal("10.0.0.1").covers(portal("0.0.0.0")))
         #expect(try !portal("0.0.0.0", 3261).covers(portal("10.0.0.1")))
+    }
+}
+
+@Suite("DHCP options as users write them")
+struct DHCPOptionSettingTests {
+    @Test(
+        arguments: [
+            ("6=10.0.0.53", 6, [10, 0, 0, 53]), ("42=10.0.0.1,10.0.0.2", 42, [10, 0, 0, 1, 10, 0, 0, 2]),
+            ("15=lab", 15, [0x6c, 0x61, 0x62]), ("224=0x0aFF", 224, [0x0a, 0xff]), ("15=a=b", 15, [0x61, 0x3d, 0x62]),
+        ] as [(String, UInt8, [UInt8])])
+    func `addresses, bytes and text are told apart`(_ text: String, _ code: UInt8, _ value: [UInt8]) throws {
+        let setting = try #require(DHCPOptionSetting(text))
+        #expect(setting.code == code && setting.value == value)
+    }
+
+    @Test(arguments: ["", "6", "6=", "=x", "256=x", "-1=x", "53=1", "82=x", "6=0x", "6=0x1", "224=0xzz"])
+    func `what is none, or is ours to set, is refused`(_ text: String) {
+        #expect(DHCPOptionSetting(text) == nil)
     }
 }

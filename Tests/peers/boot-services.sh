@@ -110,10 +110,62 @@ check "whichever program asked, the address is one" told "ip=$address"
 check "a client that wants another network's address is put right" lease -r 192.168.50.5
 check "with its own" told "ip=$address"
 
+# --- leases are kept, addresses can be fixed, options set
+kept() { grep -q "$mac $address\$" "$work/state/dhcp.leases"; }
+sleep 1
+check "the lease is kept in the state folder" kept
+check "a name server is set, and ports for TFTP" apus services set --interface br0 --address 10.77.0.1 \
+    --dhcp 10.77.0.50-10.77.0.99/24 --dhcp-option 6=10.77.0.53 --dhcp-option 15=lab.example \
+    --relayed 10.9.0.50-10.9.0.99/24,10.9.0.1 --tftp-transfer-ports 50000-50009
+check "udhcpc gets its old address from a server that has just started" lease
+check "told the same" told "ip=$address"
+check "with the name server" told "dns=10\.77\.0\.53"
+check "and the domain" told "domain=lab\.example"
+check "an address is kept for the machine" apus client set node1 --address 10.77.0.200
+check "udhcpc gets it" lease
+check "outside the range" told "ip=10\.77\.0\.200"
+check "the machine gives it up" apus client set node1 --address ""
+check "udhcpc gets one of the range again" lease
+address=$(sed -n 's/^ip=//p' "$work/lease")
+check "from the range" told "ip=10\.77\.0\.[5-9][0-9]"
+
+# A relay agent on another network, with option 82; BusyBox's relay adds none, so it is dnsmasq's.
+ip netns add relay
+ip link add relay type veth peer name eth0 netns relay
+ip link set relay master br0 up
+ip link add far type veth peer name far1
+ip link set far netns relay
+ip link set far1 netns client
+ip -n relay addr add 10.77.0.9/24 dev eth0
+ip -n relay link set eth0 up
+ip -n relay addr add 10.9.0.1/24 dev far
+ip -n relay link set far up
+ip -n client link set far1 address 52:54:00:12:34:99 up
+ip route add 10.9.0.0/24 via 10.77.0.9
+ip netns exec relay sh -c 'echo 1 >/proc/sys/net/ipv4/ip_forward' 2>"$work/forward.log"
+ip netns exec relay dnsmasq --keep-in-foreground --port=0 --conf-file=/dev/null --pid-file= --user=root \
+    --dhcp-relay=10.9.0.1,10.77.0.1 >"$work/relay.out" 2>&1 &
+relay=$!
+pids+=("$relay")
+sleep 0.5
+rm -f "$work/lease"
+check "a machine behind a relay agent gets a lease" \
+    client busybox udhcpc -i far1 -n -q -f -t 5 -T 1 -s "$work/lease.sh"
+check "of its own network" told "ip=10\.9\.0\.[5-9][0-9]"
+check "with its own router" told "router=10\.9\.0\.1"
+kill "$relay"
+ip netns del relay
+
 # --- TFTP
 ip -n client addr add "$address/24" dev eth0
 check "BusyBox's tftp gets a boot program" \
     fetched $firmware/undionly.kpxe busybox tftp -g -r undionly.kpxe -l "$work/got" 10.77.0.1
+# Blocks come from the ports that are open.
+ip netns exec client iptables -A INPUT -p udp ! --sport 50000:50009 -j DROP 2>"$work/iptables.log" || :
+check "TFTP's transfers come from the ports that were set" \
+    fetched $firmware/undionly.kpxe busybox tftp -g -r undionly.kpxe -l "$work/got" 10.77.0.1
+ip netns exec client iptables -F INPUT 2>"$work/iptables.log" || :
+apus services set --interface br0 --address 10.77.0.1 --dhcp 10.77.0.50-10.77.0.99/24 >"$work/check.log" 2>&1
 check "in blocks of 1468" \
     fetched $firmware/snponly.efi busybox tftp -b 1468 -g -r snponly.efi -l "$work/got" 10.77.0.1
 check "atftp gets one with a window of 16 blocks" \
@@ -175,6 +227,18 @@ check "and never anybody's disk" not grep -q sanboot "$work/got"
 check "and is logged" logged 52:54:00:00:00:99
 check "another machine's files are not found" answers 404 "$base/52-54-00-00-00-99/vmlinuz"
 check "nothing outside the catalogue is found" answers 404 --path-as-is "$base/../../etc/passwd"
+
+# --- another DHCP server on the same network
+ip netns exec dhcpd dnsmasq --keep-in-foreground --port=0 --conf-file=/dev/null --pid-file= --user=root \
+    --dhcp-range=10.77.0.150,10.77.0.180,1h --dhcp-leasefile="$work/rival.leases" >"$work/rival.out" 2>&1 &
+rival=$!
+pids+=("$rival")
+sleep 0.5
+apus services set --interface br0 --address 10.77.0.1 --dhcp 10.77.0.50-10.77.0.98/24 >"$work/check.log" 2>&1
+check "another DHCP server is noticed" logged "another DHCP server answers on this network: 10.77.0.2"
+status_has() { apus status | grep -F -- "$1"; }
+check "and stands in the status with what to do" status_has "another DHCP server, 10.77.0.2"
+kill "$rival"
 
 # --- beside another DHCP server
 apus services set --interface br0 --address 10.77.0.1 --dhcp proxy >"$work/check.log" 2>&1 || cat "$work/check.log"

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // SPDX-FileCopyrightText: the Apus authors
 
-/// A DHCP server for one subnet (RFC 2131 §4.3), as a machine: messages and the time in, answers out.
+/// A DHCP server for one subnet, its own or a relay agent's (RFC 2131 §4.3), as a machine: messages and the time in, answers out.
 ///
 /// It is the only server of its network, and says so when it must: an address that it does not know is acknowledged
 /// when it is free and refused (NAK) when it is not. RFC 2131 §4.3.2 has a server stay silent about addresses that it
@@ -18,10 +18,12 @@ package struct DHCPServer: Sendable {
         package var prefixLength: Int
         package var router: IPv4Address?
         package var leaseSeconds: UInt32
+        /// Told besides, to clients that ask for them; name servers and the like.
+        package var options: [DHCPOption]
 
         package init(
             server: IPv4Address, first: IPv4Address, last: IPv4Address, prefixLength: Int, router: IPv4Address?,
-            leaseSeconds: UInt32
+            leaseSeconds: UInt32, options: [DHCPOption] = []
         ) {
             self.server = server
             self.first = first
@@ -29,6 +31,7 @@ package struct DHCPServer: Sendable {
             self.prefixLength = prefixLength
             self.router = router
             self.leaseSeconds = leaseSeconds
+            self.options = options
         }
 
         var mask: IPv4Address {
@@ -41,11 +44,13 @@ package struct DHCPServer: Sendable {
         case prefixLength(Int)
         /// The range runs backwards or holds more addresses than `Limits.leasesMax`.
         case range
-        /// This address is not on the server's subnet.
+        /// This address is not on the subnet of the range's first one.
         case foreignAddress(IPv4Address)
         /// The range takes in the subnet's own address or its broadcast address.
         case networkAddress(IPv4Address)
         case leaseSeconds(UInt32)
+        /// Another range begins on the subnet of this address already.
+        case sharedSubnet(IPv4Address)
     }
 
     package init(_ configuration: Configuration) throws(ConfigurationError) {
@@ -53,14 +58,14 @@ package struct DHCPServer: Sendable {
             throw .prefixLength(configuration.prefixLength)
         }
         for address in [configuration.first, configuration.last] + (configuration.router.map { [$0] } ?? []) {
-            guard address.isNeighbour(of: configuration.server, mask: configuration.mask) else {
+            guard address.isNeighbour(of: configuration.first, mask: configuration.mask) else {
                 throw .foreignAddress(address)
             }
         }
         guard configuration.first <= configuration.last,
             configuration.last.value - configuration.first.value < UInt32(Limits.leasesMax)
         else { throw .range }
-        let network = IPv4Address(configuration.server.value & configuration.mask.value)
+        let network = IPv4Address(configuration.first.value & configuration.mask.value)
         let broadcast = IPv4Address(network.value | ~configuration.mask.value)
         if configuration.first == network { throw .networkAddress(network) }
         if configuration.last == broadcast { throw .networkAddress(broadcast) }
@@ -69,7 +74,8 @@ package struct DHCPServer: Sendable {
         self.configuration = configuration
         self.leases = LeaseTable(
             first: configuration.first, last: configuration.last,
-            reserved: Set([configuration.server] + (configuration.router.map { [$0] } ?? [])))
+            reserved: Set([configuration.server] + (configuration.router.map { [$0] } ?? [])),
+            subnet: network.value + 1...broadcast.value - 1)
     }
 
     package mutating func restore(_ leases: [Lease]) {
@@ -77,17 +83,15 @@ package struct DHCPServer: Sendable {
     }
 
     /// Answers a message. `boot` is what the client is told about booting; `now` counts seconds.
-    package mutating func received(_ message: DHCPMessage, boot: BootAnswer, now: UInt64) -> DHCPOutcome {
+    package mutating func received(
+        _ message: DHCPMessage, boot: BootAnswer, reservations: Reservations = .none, now: UInt64
+    ) -> DHCPOutcome {
         guard message.operation == .request else { return .silent(.ignored("a reply, not a request")) }
         guard let mac = message.mac else { return .silent(.ignored("not an Ethernet client")) }
         guard let type = message.type else { return .silent(.ignored("BOOTP without DHCP")) }
-        guard self.isOnSubnet(message) else {
-            return .silent(
-                .refused("its relay agent \(message.relayAddress) is on a subnet without a range of addresses"))
-        }
         switch type {
-        case .discover: return self.discover(message, mac, boot, now)
-        case .request: return self.request(message, mac, boot, now)
+        case .discover: return self.discover(message, mac, boot, reservations, now)
+        case .request: return self.request(message, mac, boot, reservations, now)
         case .decline: return self.decline(message, mac, now)
         case .release: return self.release(message, mac, now)
         case .inform: return self.inform(message, boot)
@@ -95,15 +99,16 @@ package struct DHCPServer: Sendable {
         }
     }
 
-    private func isOnSubnet(_ message: DHCPMessage) -> Bool {
-        message.relayAddress == .any
-            || message.relayAddress.isNeighbour(of: self.configuration.server, mask: self.configuration.mask)
+    /// Whether `address` is on this server's subnet.
+    func serves(_ address: IPv4Address) -> Bool {
+        address.isNeighbour(of: self.configuration.first, mask: self.configuration.mask)
     }
 
     private mutating func discover(
-        _ message: DHCPMessage, _ mac: MACAddress, _ boot: BootAnswer, _ now: UInt64
+        _ message: DHCPMessage, _ mac: MACAddress, _ boot: BootAnswer, _ reservations: Reservations, _ now: UInt64
     ) -> DHCPOutcome {
-        guard let lease = self.leases.offer(mac, wish: message.requestedAddress, now: now) else {
+        let wish = message.requestedAddress
+        guard let lease = self.leases.offer(mac, wish: wish, reservations: reservations, now: now) else {
             return .silent(
                 .refused("no free address between \(self.configuration.first) and \(self.configuration.last)"))
         }
@@ -113,7 +118,7 @@ package struct DHCPServer: Sendable {
 
     /// RFC 2131 §4.3.2: the client's state shows in which fields are filled.
     private mutating func request(
-        _ message: DHCPMessage, _ mac: MACAddress, _ boot: BootAnswer, _ now: UInt64
+        _ message: DHCPMessage, _ mac: MACAddress, _ boot: BootAnswer, _ reservations: Reservations, _ now: UInt64
     ) -> DHCPOutcome {
         if let chosen = message.serverIdentifier, chosen != self.configuration.server {
             if self.leases.lease(of: mac)?.isBound == false { self.leases.release(mac, now: now) }
@@ -123,7 +128,7 @@ package struct DHCPServer: Sendable {
         let named = message.requestedAddress ?? message.clientAddress
         guard named != .any else { return .silent(.refused("a request without an address")) }
         let expires = now + UInt64(self.configuration.leaseSeconds)
-        guard self.leases.bind(mac, named, expires: expires, now: now) else {
+        guard self.leases.bind(mac, named, expires: expires, reservations: reservations, now: now) else {
             let reason = "\(named) is not an address that it may have here"
             var nak = message.reply(.nak, from: self.configuration.server)
             nak.options.append(.message(reason))
@@ -174,6 +179,10 @@ package struct DHCPServer: Sendable {
         reply.options.append(.subnetMask(self.configuration.mask))
         if let router = self.configuration.router { reply.options.append(.routers([router])) }
         boot.apply(to: &reply, requested: message.parameterRequestList)
+        let told = Set(reply.options.map(\.code))
+        reply.options += self.configuration.options.filter {
+            message.parameterRequestList.contains($0.code) && !told.contains($0.code)
+        }
         reply.options.append(contentsOf: message.echoedOptions)
         return DHCPReply(reply, to: message)
     }

@@ -88,12 +88,10 @@ package struct BootPolicy: Hashable, Sendable {
 
     /// Debian's signed GRUB 2.06 takes its network from PXE's protocol; after HTTP Boot it stops at its prompt.
     private static let shimRefusal =
-        "with Secure Boot this machine boots by PXE, but its HTTP Boot asked, after which the signed GRUB finds no "
-        + "network: put PXE first in the firmware's menu"
+        "with Secure Boot this machine boots by PXE, but its HTTP Boot asked, after which the signed GRUB finds no network"
 
     private static let firmwareRefusal =
-        "the method firmware leaves this boot to the firmware's own iSCSI initiator, but its PXE or HTTP Boot asked: "
-        + "set up iSCSI in the firmware's menu (target from DHCP) and put it first, or use the method sanboot"
+        "the method firmware leaves this boot to the firmware's own iSCSI initiator, but its PXE or HTTP Boot asked"
 
     package func url(_ path: BootPath) -> String {
         "http://\(self.server):\(self.httpPort)/\(path.text)"

@@ -32,7 +32,8 @@ extension Daemon {
             portals: self.running.portals.sorted().map(\.description), boot: self.running.boot.map(BootStatus.init),
             targets: self.running.targets.values.sorted { $0.name < $1.name }.map(self.status),
             sessions: sessions.map(SessionStatus.init).sorted { $0.id < $1.id },
-            machines: self.configuration.boot.clients.map { self.status(of: $0, at: now) }, problems: self.problems)
+            machines: self.configuration.boot.clients.map { self.status(of: $0, at: now) },
+            problems: self.problems + self.otherServers)
     }
 
     private func status(of target: ServedTarget) -> TargetStatus {

@@ -66,7 +66,8 @@ extension Daemon {
         case .startBoot(let boot):
             self.machines.set(boot)
             let inbox = self.eventInbox
-            try await self.seams.boot.start(BootServices(boot.services), directory: self.machines) {
+            let services = BootServices(boot.services, stateFolder: self.options.stateFolder)
+            try await self.seams.boot.start(services, directory: self.machines) {
                 inbox.yield(Event(at: .now(), kind: .boot($0)))
             }
         case .setMachines(let machines):

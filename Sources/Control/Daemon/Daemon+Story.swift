@@ -2,6 +2,7 @@
 // SPDX-FileCopyrightText: the Apus authors
 
 import BootProtocols
+import BootServer
 package import BootStory
 package import ControlAPI
 import ISCSIServer
@@ -41,14 +42,14 @@ extension Daemon {
                 guard let mac = MACText.canonical(client.mac) else { return nil }
                 return .init(
                     name: client.name, mac: mac, initiatorName: client.effectiveInitiatorName,
-                    targetName: client.effectiveTargetName)
+                    targetName: client.effectiveTargetName, method: client.method.word)
             })
     }
 
     func received(_ event: Event) {
         switch event.kind {
         case .boot(let boot):
-            let (mac, remote, sight) = boot.sight
+            guard let (mac, remote, sight) = boot.sight else { return self.note(boot) }
             let known = mac?.description ?? remote.flatMap { self.chronicle.mac(atAddress: Self.host($0)) }
             guard let known else { return }
             if case .unknownMachine = sight { self.noteStranger(known, at: event.at) }
@@ -62,6 +63,15 @@ extension Daemon {
             guard let mac else { return }
             self.tell(mac, sight, at: event.at)
         }
+    }
+
+    /// What is of no machine.
+    private func note(_ event: BootEvent) {
+        guard case .otherDHCPServer(let address) = event else { return }
+        self.otherServers.append(
+            .warning(
+                "boot.services.dhcp", "another DHCP server, \(address), answers on this network",
+                "turn it off, or leave the addresses to it: apus services set --dhcp proxy"))
     }
 
     /// Looks at what the sessions have moved since the last look.

@@ -36,6 +36,8 @@ package actor Daemon {
     var unreadable: [Problem] = []
     /// What is configured and does not run, or not as one may think.
     var problems: [Problem] = []
+    /// Other DHCP servers that were met where ours is to be the only one.
+    var otherServers: [Problem] = []
     var chronicle = Chronicle()
     var unknownMachines = UnknownMachines()
     var followers: [Int: Follower] = [:]

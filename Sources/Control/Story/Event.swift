@@ -26,8 +26,8 @@ extension Instant {
 }
 
 extension BootEvent {
-    /// What the event tells of a machine, and which machine it is where that is known.
-    var sight: (mac: MACAddress?, remote: String?, sight: Sight) {
+    /// What the event tells of a machine, and which machine it is where that is known; nil where it is of none.
+    var sight: (mac: MACAddress?, remote: String?, sight: Sight)? {
         switch self {
         case .dhcpDiscover(let mac, let architecture, let isIPXE):
             (mac, nil, .discover(architecture: architecture?.rawValue, isIPXE: isIPXE))
@@ -50,6 +50,8 @@ extension BootEvent {
             (mac, nil, .script(method: method))
         case .unknownMachine(let mac):
             (mac, nil, .unknownMachine)
+        case .otherDHCPServer:
+            nil
         }
     }
 }

@@ -39,6 +39,10 @@ package struct ServiceSettings: Hashable, Sendable {
     package var tftpPort: Int
     package var httpPort: Int
     package var iscsiPort: Int
+    /// Addresses for networks whose relay agents send their machines' messages here.
+    package var relayedRanges: [AddressRange]
+    /// The UDP ports that TFTP's transfers come from, as `50000-50099`; the kernel's choice without.
+    package var tftpTransferPorts: String?
     /// Answers IPv6 router solicitations with "no router", which spares iPXE a wait of 13 seconds; for networks without
     /// IPv6 routers only.
     package var advertisesNoRouter: Bool?
@@ -51,13 +55,14 @@ package struct ServiceSettings: Hashable, Sendable {
         case off
         /// Boot information only, beside an existing DHCP server.
         case proxy
-        /// Addresses too, for an isolated network.
+        /// Addresses too, for an isolated network; those behind relay agents are in `relayedRanges`.
         case range(AddressRange)
     }
 
     package init(
         address: String, interface: String, dhcp: DHCP, tftpPort: Int = 69, httpPort: Int = 8080,
-        iscsiPort: Int = 3260, advertisesNoRouter: Bool? = nil, firmwareFolder: String? = nil,
+        iscsiPort: Int = 3260, relayedRanges: [AddressRange] = [], tftpTransferPorts: String? = nil,
+        advertisesNoRouter: Bool? = nil, firmwareFolder: String? = nil,
         remainder: Remainder = Remainder()
     ) {
         self.address = address
@@ -66,6 +71,8 @@ package struct ServiceSettings: Hashable, Sendable {
         self.tftpPort = tftpPort
         self.httpPort = httpPort
         self.iscsiPort = iscsiPort
+        self.relayedRanges = relayedRanges
+        self.tftpTransferPorts = tftpTransferPorts
         self.advertisesNoRouter = advertisesNoRouter
         self.firmwareFolder = firmwareFolder
         self.remainder = remainder
@@ -76,6 +83,8 @@ package struct ServiceSettings: Hashable, Sendable {
             address: reader.required("address"), interface: reader.required("interface"),
             dhcp: Self.readDHCP(&reader), tftpPort: reader.integer("tftp_port") ?? 69,
             httpPort: reader.integer("http_port") ?? 8080, iscsiPort: reader.integer("iscsi_port") ?? 3260,
+            relayedRanges: reader.elements("relayed_ranges") { AddressRange(&$0) },
+            tftpTransferPorts: reader.string("tftp_transfer_ports"),
             advertisesNoRouter: reader.boolean("advertise_no_router"),
             firmwareFolder: reader.string("firmware_folder"))
         self.remainder = reader.remainder
@@ -114,6 +123,8 @@ package struct ServiceSettings: Hashable, Sendable {
             "tftp_port": .integer(self.tftpPort),
             "http_port": .integer(self.httpPort),
             "iscsi_port": .integer(self.iscsiPort),
+            "relayed_ranges": self.relayedRanges.isEmpty ? nil : .array(self.relayedRanges.map(\.json)),
+            "tftp_transfer_ports": self.tftpTransferPorts.map(JSONValue.string),
             "advertise_no_router": self.advertisesNoRouter.map(JSONValue.boolean),
             "firmware_folder": self.firmwareFolder.map(JSONValue.string),
         ])
@@ -127,17 +138,20 @@ package struct AddressRange: Hashable, Sendable {
     package var prefixLength: Int
     package var router: String?
     package var leaseSeconds: Int
+    /// Told besides, as `CODE=VALUE`: addresses with commas between, `0x` and bytes, or text.
+    package var options: [String]
     package var remainder: Remainder
 
     package init(
         first: String, last: String, prefixLength: Int = 24, router: String? = nil, leaseSeconds: Int = 3600,
-        remainder: Remainder = Remainder()
+        options: [String] = [], remainder: Remainder = Remainder()
     ) {
         self.first = first
         self.last = last
         self.prefixLength = prefixLength
         self.router = router
         self.leaseSeconds = leaseSeconds
+        self.options = options
         self.remainder = remainder
     }
 
@@ -145,8 +159,14 @@ package struct AddressRange: Hashable, Sendable {
         self.init(
             first: reader.required("first"), last: reader.required("last"),
             prefixLength: reader.integer("prefix_length") ?? 24, router: reader.string("router"),
-            leaseSeconds: reader.integer("lease_seconds") ?? 3600)
+            leaseSeconds: reader.integer("lease_seconds") ?? 3600, options: reader.strings("options"))
         self.remainder = reader.remainder
+    }
+
+    /// Whether `address` shares the range's network part.
+    func isOnSubnet(_ address: UInt32) -> Bool {
+        guard (1...30).contains(self.prefixLength), let first = IPAddress(self.first)?.ipv4Value else { return false }
+        return (first ^ address) >> (32 - UInt32(self.prefixLength)) == 0
     }
 
     package var json: JSONValue {
@@ -154,6 +174,7 @@ package struct AddressRange: Hashable, Sendable {
             "first": .string(self.first), "last": .string(self.last),
             "prefix_length": .integer(self.prefixLength), "router": self.router.map(JSONValue.string),
             "lease_seconds": .integer(self.leaseSeconds),
+            "options": self.options.isEmpty ? nil : .array(self.options.map(JSONValue.string)),
         ])
     }
 }

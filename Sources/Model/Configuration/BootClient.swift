@@ -12,6 +12,8 @@ package struct BootClient: Hashable, Sendable {
     package var method: Method
     /// The machine's firmware starts signed programs only: it gets Debian's shim and GRUB instead of iPXE.
     package var secureBoot: Bool?
+    /// The address that DHCP keeps for it.
+    package var address: String?
     package var initiatorName: String?
     package var targetName: String?
     /// Added to the image's own.
@@ -46,7 +48,8 @@ package struct BootClient: Hashable, Sendable {
 
     package init(
         name: String, mac: String, source: Source, method: Method = .sanboot, secureBoot: Bool? = nil,
-        initiatorName: String? = nil, targetName: String? = nil, kernelArguments: String? = nil, size: Int? = nil,
+        address: String? = nil, initiatorName: String? = nil, targetName: String? = nil, kernelArguments: String? = nil,
+        size: Int? = nil,
         remainder: Remainder = Remainder()
     ) {
         self.name = name
@@ -54,6 +57,7 @@ package struct BootClient: Hashable, Sendable {
         self.source = source
         self.method = method
         self.secureBoot = secureBoot
+        self.address = address
         self.initiatorName = initiatorName
         self.targetName = targetName
         self.kernelArguments = kernelArguments
@@ -66,8 +70,9 @@ package struct BootClient: Hashable, Sendable {
         let mac = reader.required("mac")
         self.init(
             name: name, mac: mac, source: Self.readSource(&reader), method: Self.readMethod(&reader),
-            secureBoot: reader.boolean("secure_boot"), initiatorName: reader.string("initiator_name"),
-            targetName: reader.string("target_name"), kernelArguments: reader.string("kernel_arguments"),
+            secureBoot: reader.boolean("secure_boot"), address: reader.string("address"),
+            initiatorName: reader.string("initiator_name"), targetName: reader.string("target_name"),
+            kernelArguments: reader.string("kernel_arguments"),
             size: reader.integer("size"))
         self.remainder = reader.remainder
     }
@@ -105,6 +110,7 @@ package struct BootClient: Hashable, Sendable {
             "mac": .string(self.mac),
             "method": .string(self.method.word),
             "secure_boot": self.secureBoot.map(JSONValue.boolean),
+            "address": self.address.map(JSONValue.string),
             "initiator_name": self.initiatorName.map(JSONValue.string),
             "target_name": self.targetName.map(JSONValue.string),
             "kernel_arguments": self.kernelArguments.map(JSONValue.string),

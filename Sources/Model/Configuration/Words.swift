@@ -83,6 +83,7 @@ extension BootClient {
             ["target", self.effectiveTargetName], ["initiator", self.effectiveInitiatorName],
         ]
         if let size { rows.append(["size", ByteSize(bytes: UInt64(max(0, size))).description]) }
+        if let address { rows.append(["address", address]) }
         if let kernelArguments { rows.append(["kernel arguments", kernelArguments]) }
         return rows
     }

@@ -114,6 +114,8 @@ package struct Machine: Hashable, Sendable {
     package var method: Method
     /// Its firmware starts signed programs only.
     package var isSecureBoot: Bool
+    /// The address that DHCP keeps for it.
+    package var address: String?
 
     package enum Method: Hashable, Sendable {
         case sanboot
@@ -123,12 +125,14 @@ package struct Machine: Hashable, Sendable {
     }
 
     package init(
-        client: String, initiatorName: String, targetName: String, method: Method, isSecureBoot: Bool = false
+        client: String, initiatorName: String, targetName: String, method: Method, isSecureBoot: Bool = false,
+        address: String? = nil
     ) {
         self.client = client
         self.initiatorName = initiatorName
         self.targetName = targetName
         self.method = method
         self.isSecureBoot = isSecureBoot
+        self.address = address
     }
 }

@@ -100,7 +100,7 @@ private struct Expansion {
         guard let method = self.method(of: client) else { return }
         self.deployment.boot?.machines[mac] = Machine(
             client: client.name, initiatorName: client.effectiveInitiatorName, targetName: targetName,
-            method: method, isSecureBoot: client.secureBoot ?? false)
+            method: method, isSecureBoot: client.secureBoot ?? false, address: client.address)
     }
 
     private func disk(of client: BootClient) -> Backstore.Kind {

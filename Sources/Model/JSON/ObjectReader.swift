@@ -38,6 +38,15 @@ struct ObjectReader {
         self.take(key, "an object") { if case .object(let value) = $0 { value } else { nil } }
     }
 
+    /// An array of strings; empty when it is absent.
+    mutating func strings(_ key: String) -> [String] {
+        self.take(key, "an array of strings") { json in
+            guard case .array(let values) = json else { return nil }
+            let strings = values.compactMap { if case .string(let text) = $0 { text } else { nil } }
+            return strings.count == values.count ? strings : nil
+        } ?? []
+    }
+
     mutating func required(_ key: String) -> String {
         if self.isAbsent(key) { self.fail(key, "this is missing", "add a string here, or remove the entry") }
         return self.string(key) ?? ""

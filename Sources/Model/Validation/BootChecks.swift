@@ -24,6 +24,11 @@ extension Validation {
         ] {
             self.checkPort(port, at: "\(path).\(key)")
         }
+        if let ports = services.tftpTransferPorts, PortRange(ports) == nil {
+            self.error(
+                "\(path).tftp_transfer_ports", "\(ports) is not a range of UDP ports above 1023",
+                "write FIRST-LAST, such as 50000-50099: one port a transfer")
+        }
         if services.httpPort == services.iscsiPort {
             self.error("\(path).http_port", "HTTP and iSCSI cannot share port \(services.httpPort)", "change one")
         }
@@ -34,9 +39,46 @@ extension Validation {
             return
         }
         if case .range(let range) = services.dhcp { self.check(range, around: own, at: "\(path).range") }
+        self.checkRelayedRanges(of: services, own: own, at: path)
     }
 
-    private mutating func check(_ range: AddressRange, around own: UInt32, at path: String) {
+    private mutating func checkRelayedRanges(of services: ServiceSettings, own: UInt32, at path: String) {
+        guard !services.relayedRanges.isEmpty else { return }
+        guard case .range = services.dhcp else {
+            self.error(
+                "\(path).relayed_ranges", "addresses for relay agents are given, but DHCP gives out none",
+                "give addresses of this network too, or remove the relayed ranges")
+            return
+        }
+        for (index, range) in services.relayedRanges.enumerated() {
+            let path = "\(path).relayed_ranges[\(index)]"
+            guard let first = IPAddress(range.first)?.ipv4Value else {
+                self.error(
+                    "\(path).first", "\(range.first) is not an IPv4 address", "write one of the machines' network")
+                continue
+            }
+            self.check(range, around: first, own: own, at: path)
+            if range.router == nil {
+                self.warn(
+                    "\(path).router",
+                    "machines behind a relay agent are told no router, so they cannot reach this host",
+                    "name the router of their network")
+            }
+        }
+    }
+
+    /// - Parameters:
+    ///   - base: An address of the subnet that the range is to be on.
+    ///   - own: This host's, where that is another one.
+    private mutating func check(
+        _ range: AddressRange, around base: UInt32, own: UInt32? = nil, at path: String
+    ) {
+        let own = own ?? base
+        for (index, text) in range.options.enumerated() where DHCPOptionSetting(text) == nil {
+            self.error(
+                "\(path).options[\(index)]", "\(text) is not a DHCP option that can be set",
+                "write CODE=VALUE, such as 6=10.0.0.53; those that booting needs are set already")
+        }
         guard (1...30).contains(range.prefixLength) else {
             self.error(
                 "\(path).prefix_length", "\(range.prefixLength) is not the prefix length of a network with room",
@@ -54,7 +96,7 @@ extension Validation {
                 self.error("\(path).\(key)", "\(text) is not an IPv4 address", "write one of the machines' network")
                 continue
             }
-            if value & mask != own & mask {
+            if value & mask != base & mask {
                 self.error(
                     "\(path).\(key)", "\(text) is not in the network of the services' address",
                     "write an address that shares its first \(range.prefixLength) bits")
@@ -99,6 +141,7 @@ extension Validation {
                 self.checkInitiator(of: client, at: "\(path).initiator_name", &seen)
             }
             self.checkSecureBoot(of: client, at: path)
+            self.checkAddress(of: client, at: "\(path).address", &seen)
             self.checkSource(of: client, hasName: hasName, at: path)
         }
     }
@@ -108,6 +151,7 @@ extension Validation {
         var names: [String: String] = [:]
         var macs: [String: String] = [:]
         var initiators: [String: String] = [:]
+        var addresses: [UInt32: String] = [:]
     }
 
     private mutating func checkInitiator(of client: BootClient, at path: String, _ seen: inout SeenClients) {
@@ -118,6 +162,29 @@ extension Validation {
                 "write a name like \(Naming.prefix):\(client.name).initiator")
         } else if let other = seen.initiators.updateValue(client.name, forKey: initiator) {
             self.error(path, "\(initiator) is already the name of \(other)", "give each machine its own name")
+        }
+    }
+
+    /// An address that DHCP is to keep for the machine: of one of its networks, and nobody else's.
+    private mutating func checkAddress(of client: BootClient, at path: String, _ seen: inout SeenClients) {
+        guard let text = client.address else { return }
+        guard let address = IPAddress(text)?.ipv4Value else {
+            self.error(path, "\(text) is not an IPv4 address", "write one of the machine's network")
+            return
+        }
+        if let other = seen.addresses.updateValue(client.name, forKey: address) {
+            self.error(path, "\(text) is already the address of \(other)", "give each machine its own")
+        }
+        guard let services = self.configuration.boot.services, case .range(let range) = services.dhcp else {
+            self.warn(
+                path, "DHCP gives out no addresses here, so it cannot keep \(text) for \(client.name)",
+                "tell it to the DHCP server that does, or set --dhcp FIRST-LAST/PREFIX")
+            return
+        }
+        if IPAddress(services.address)?.ipv4Value == address {
+            self.error(path, "\(text) is the services' own address", "give the machine another")
+        } else if !([range] + services.relayedRanges).contains(where: { $0.isOnSubnet(address) }) {
+            self.error(path, "\(text) is in none of the networks that DHCP serves", "write an address of one of them")
         }
     }
 
