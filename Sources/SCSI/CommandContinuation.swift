@@ -39,6 +39,10 @@ package enum CommandContinuation: Sendable {
     /// The units are copying.
     case copied(CopyTicket)
     case sanitize(SanitizeRequest)
+    case logUsage(LogRequest)
+    case setIdentifyingInformation(InformationType, length: Int)
+    /// The cache is being flushed, as it was switched off; then mode pages are saved.
+    case saveModePages
     case modeSelect(ModeSelect)
     case persistentReserveOut(PersistentReserveOut)
     case setTargetPortGroups(parameterListLength: Int)
@@ -60,6 +64,9 @@ extension LogicalUnit {
         case (.verifiedPattern(let rest, let block), .done): self.verifyPattern(rest, block)
         case (.orWriteRead(let operation), .data(let data)): self.orWrite(operation, read: data)
         case (.orWriteWritten(let operation), .miscompare): .perform(.read(operation.range), .orWriteRead(operation))
+        case (.logUsage(let request), .usage(let taken, let free)):
+            self.logUsage(request, takenBytes: taken, freeBytes: free)
+        case (.saveModePages, _): self.remembering(.good)
         case (.lbaStatus(let status), .extent(let count, let isMapped)):
             self.lbaStatus(status, count, isMapped: isMapped)
         default: preconditionFailure("\(continuation) cannot go on with \(reply)")
@@ -81,6 +88,7 @@ extension LogicalUnit {
             self.writeSame(range, mayUnmap: mayUnmap, durable: durable, data)
         case .writeAtomic(let range, let durable): self.writeAtomic(range, durable: durable, data)
         case .extendedCopy(let length): self.extendedCopy(length, data, nexus: nexus.id)
+        case .setIdentifyingInformation(let type, let length): self.setIdentifyingInformation(type, length, data)
         case .sanitize(let request): self.sanitize(request, data)
         case .modeSelect(let command): self.modeSelect(command, data, nexus: nexus.id)
         case .setTargetPortGroups(let length):

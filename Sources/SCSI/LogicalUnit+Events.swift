@@ -26,11 +26,12 @@ extension LogicalUnit {
     }
 
     /// LOGICAL UNIT RESET, or a target reset (SAM-5): reservations by RESERVE and locks by PREVENT end, mode
-    /// pages return to their defaults, and every nexus learns of it.
+    /// pages return to their saved values or defaults, and every nexus learns of it.
     package mutating func reset() {
         self.reservation = nil
         self.medium.preventing.removeAll()
         self.modes.reset()
+        self.modes.restore(self.savedModePages)
         self.attentions.addForAll(.busDeviceReset)
     }
 

@@ -35,6 +35,8 @@ package struct LogicalUnit: Sendable {
     private(set) var hasInactivePorts = false
     /// The mode pages that MODE SELECT saved, as `UnitMemory.modePages` has them.
     var savedModePages: [UInt16: [UInt8]] = [:]
+    /// What SET IDENTIFYING INFORMATION set, by its type.
+    var identifyingInformation: [UInt8: [UInt8]] = [:]
     /// Nil where nothing keeps the unit's memory: APTPL and saved pages are then refused.
     var memoryState: MemoryState?
 
@@ -50,6 +52,8 @@ package struct LogicalUnit: Sendable {
         self.medium = MediumState()
         guard let memory else { return }
         self.savedModePages = memory.modePages
+        self.modes.restore(memory.modePages)
+        self.identifyingInformation = memory.identifyingInformation
         if let reservations = memory.reservations {
             self.persistent.isActivated = true
             self.persistent.registrations = reservations.registrations
@@ -145,6 +149,7 @@ package struct LogicalUnit: Sendable {
     func offers(_ traits: CommandDescriptor.Traits) -> Bool {
         (!traits.contains(.needsUnmap) || self.info.capabilities.contains(.unmap))
             && (!traits.contains(.needsAtomicWrite) || self.maximumAtomicBlocks > 0)
+            && (!traits.contains(.needsMemory) || self.memoryState != nil)
     }
 
     /// What D_SENSE chooses.

@@ -38,8 +38,10 @@ struct CommandDescriptor: Sendable {
         static let needsAtomicWrite = Traits(rawValue: 1 << 4)
         /// Lets a unit whose sanitize operation failed be used again.
         static let endsSanitizeFailure = Traits(rawValue: 1 << 5)
+        /// Offered only where somebody keeps what the unit remembers.
+        static let needsMemory = Traits(rawValue: 1 << 6)
         /// Not offered by every unit.
-        static let optional: Traits = [.needsUnmap, .needsAtomicWrite]
+        static let optional: Traits = [.needsUnmap, .needsAtomicWrite, .needsMemory]
     }
 
     init(

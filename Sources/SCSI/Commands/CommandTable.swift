@@ -16,6 +16,8 @@ struct CommandTable: Sendable {
         CommandDescriptor.compareAndWrite,
         CommandDescriptor.provisioning,
         CommandDescriptor.modeSelect,
+        CommandDescriptor.logSense,
+        CommandDescriptor.identifyingInformation,
         CommandDescriptor.sanitize,
         CommandDescriptor.extendedCopy,
         CommandDescriptor.receiveCopyResults,

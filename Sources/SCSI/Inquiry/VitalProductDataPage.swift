@@ -84,7 +84,7 @@ extension LogicalUnit {
         if canUnmap { flags |= 0xE0 }  // LBPU, LBPWS, LBPWS10
         if self.info.capabilities.contains([.unmap, .unmapZeroes]) { flags |= 0x04 }  // LBPRZ
         var body = ByteBuffer()
-        body.writeInteger(UInt8(0))  // no thresholds
+        body.writeInteger(self.thresholdExponent)
         body.writeInteger(flags)
         body.writeInteger(UInt8(canUnmap ? 0x02 : 0x00))  // thin or fully provisioned
         body.writeInteger(UInt8(0))

@@ -47,6 +47,7 @@ extension LogicalUnit {
     var memory: UnitMemory {
         var memory = UnitMemory()
         memory.modePages = self.savedModePages
+        memory.identifyingInformation = self.identifyingInformation
         if self.persistent.isActivated {
             memory.reservations = .init(
                 registrations: self.persistent.registrations, reservation: self.persistent.reservation)
@@ -87,6 +88,7 @@ extension LogicalUnit {
             state.run += 1
             state.asked = state.kept
             self.savedModePages = state.kept.modePages
+            self.identifyingInformation = state.kept.identifyingInformation
             let generation = self.persistent.generation
             self.persistent = state.keptPersistent
             // Readers of the keys must see that something happened.

@@ -40,6 +40,10 @@ extension UnitMemory {
             let digits = bytes.map { Self.hex(UInt64($0), digits: 2) }.joined()
             lines.append("mode-page \(Self.hex(UInt64(code), digits: 4)) \(digits)")
         }
+        for (type, bytes) in self.identifyingInformation.sorted(by: { $0.key < $1.key }) {
+            let digits = bytes.map { Self.hex(UInt64($0), digits: 2) }.joined()
+            lines.append("identifying \(Self.hex(UInt64(type), digits: 2)) \(digits)")
+        }
         var text = ByteBuffer(string: lines.map { $0 + "\n" }.joined())
         let checksum = CRC32C.checksum(text.readableBytesSpan)
         text.writeString("checksum \(Self.hex(UInt64(checksum), digits: 8))\n")
@@ -112,6 +116,7 @@ private struct UnitMemoryReader {
         case "registration": return self.takeRegistration(words)
         case "reservation": return self.takeReservation(words)
         case "mode-page": return self.takeModePage(words)
+        case "identifying": return self.takeIdentifyingInformation(words)
         default: return false
         }
     }
@@ -177,17 +182,32 @@ private struct UnitMemoryReader {
     private mutating func takeModePage(_ words: [Substring]) -> Bool {
         guard words.count == 3, let code = Self.number(words[1], digits: 4).flatMap({ UInt16(exactly: $0) }),
             self.memory.modePages[code] == nil, self.memory.modePages.count < Limits.savedModePages,
-            (2...Limits.modePageBytes).contains(words[2].utf8.count / 2), words[2].utf8.count % 2 == 0
+            (2...Limits.modePageBytes).contains(words[2].utf8.count / 2), let bytes = Self.bytes(words[2])
         else { return false }
+        self.memory.modePages[code] = bytes
+        return true
+    }
+
+    private mutating func takeIdentifyingInformation(_ words: [Substring]) -> Bool {
+        guard words.count == 3,
+            let type = Self.number(words[1], digits: 2).flatMap({ InformationType(rawValue: UInt8($0)) }),
+            self.memory.identifyingInformation[type.rawValue] == nil,
+            (1...type.limit).contains(words[2].utf8.count / 2), let bytes = Self.bytes(words[2])
+        else { return false }
+        self.memory.identifyingInformation[type.rawValue] = bytes
+        return true
+    }
+
+    private static func bytes(_ digits: Substring) -> [UInt8]? {
+        guard digits.utf8.count % 2 == 0 else { return nil }
         var bytes: [UInt8] = []
-        var rest = words[2]
+        var rest = digits
         while !rest.isEmpty {
-            guard let byte = Self.number(rest.prefix(2), digits: 2) else { return false }
+            guard let byte = Self.number(rest.prefix(2), digits: 2) else { return nil }
             bytes.append(UInt8(byte))
             rest = rest.dropFirst(2)
         }
-        self.memory.modePages[code] = bytes
-        return true
+        return bytes
     }
 
     private static func number(_ word: Substring, digits: Int) -> UInt64? {

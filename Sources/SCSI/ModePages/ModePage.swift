@@ -15,6 +15,9 @@ struct ModePage: Sendable {
 
     var code: UInt8 { self.defaults[0] & 0x3F }
 
+    /// What its saved values go by.
+    var savedKey: UInt16 { UInt16(self.code) << 8 }
+
     init(_ defaults: [UInt8], changeable: [Int: UInt8]) {
         self.current = defaults
         self.defaults = defaults
@@ -66,6 +69,17 @@ struct ModePages: Sendable {
     mutating func reset() {
         self.caching.page.reset()
         self.control.page.reset()
+    }
+
+    /// Puts saved values into force, as far as they are still such as MODE SELECT takes.
+    mutating func restore(_ saved: [UInt16: [UInt8]]) {
+        for var page in self.all {
+            guard let bytes = saved[page.savedKey], bytes.count == page.current.count,
+                page.firstRefusal(of: bytes) == nil
+            else { continue }
+            page.store(bytes)
+            self.replace(page)
+        }
     }
 
     /// Stores a page that was taken from `all` and changed.

@@ -8,14 +8,16 @@ extension CommandDescriptor {
     /// MODE SELECT (SPC-4).
     static let modeSelect: [CommandDescriptor] = [
         CommandDescriptor(
-            "MODE SELECT (6)", [0x15, 0x10, 0x00, 0x00, 0xFF, 0x04], .writes,
+            "MODE SELECT (6)", [0x15, 0x11, 0x00, 0x00, 0xFF, 0x04], .writes,
             handler: { unit, cdb, _ in
-                unit.modeSelect(cdb, ModeSelect(parameterListLength: Int(cdb[4]), isLong: false))
+                unit.modeSelect(
+                    cdb, ModeSelect(parameterListLength: Int(cdb[4]), isLong: false, saves: cdb.has(0x01, at: 1)))
             }),
         CommandDescriptor(
-            "MODE SELECT (10)", [0x55, 0x10, 0x00, 0x00, 0x00, 0x00, 0x00, 0xFF, 0xFF, 0x04], .writes,
+            "MODE SELECT (10)", [0x55, 0x11, 0x00, 0x00, 0x00, 0x00, 0x00, 0xFF, 0xFF, 0x04], .writes,
             handler: { unit, cdb, _ in
-                unit.modeSelect(cdb, ModeSelect(parameterListLength: Int(cdb.uint16(7)), isLong: true))
+                unit.modeSelect(
+                    cdb, ModeSelect(parameterListLength: Int(cdb.uint16(7)), isLong: true, saves: cdb.has(0x01, at: 1)))
             }),
     ]
 }
@@ -25,6 +27,8 @@ package struct ModeSelect: Sendable {
     var parameterListLength: Int
     /// The 10-byte command's header of eight bytes.
     var isLong: Bool
+    /// SP: the pages are saved as well.
+    var saves: Bool
 
     var headerLength: Int { self.isLong ? 8 : 4 }
 }
@@ -32,7 +36,7 @@ package struct ModeSelect: Sendable {
 extension LogicalUnit {
     fileprivate func modeSelect(_ cdb: CDB, _ command: ModeSelect) -> TaskStep {
         guard cdb.has(0x10, at: 1) else { return self.check(.invalidFieldInCDB(1, bit: 4)) }  // PF=0: vendor's format
-        guard !cdb.has(0x01, at: 1) else { return self.check(.invalidFieldInCDB(1, bit: 0)) }  // SP: nothing is saved
+        guard !command.saves || self.memoryState != nil else { return self.check(.invalidFieldInCDB(1, bit: 0)) }
         guard command.parameterListLength > 0 else { return .finish(.good) }
         return .collect(byteCount: command.parameterListLength, .modeSelect(command))
     }
@@ -49,6 +53,7 @@ extension LogicalUnit {
         if let sense = self.refusal(of: bytes, descriptorLength: descriptorLength, command) { return self.check(sense) }
 
         var modes = self.modes
+        var saved = self.savedModePages
         var offset = pagesOffset
         while offset < bytes.count {
             guard offset + 1 < bytes.count else { return self.check(.parameterListLengthError) }
@@ -65,6 +70,7 @@ extension LogicalUnit {
             }
             page.store(wanted)
             modes.replace(page)
+            saved[page.savedKey] = page.current
             offset += wanted.count
         }
         let changed = zip(modes.all, self.modes.all).contains { $0.current != $1.current }
@@ -74,7 +80,9 @@ extension LogicalUnit {
             self.attentions.addForAll(.modeParametersChanged, except: nexus)
         }
         // What the cache holds must not stay there when the initiator trusts that there is none.
-        return cacheWentOff ? .perform(.flush, .good) : .finish(.good)
+        guard command.saves else { return cacheWentOff ? .perform(.flush, .good) : .finish(.good) }
+        self.savedModePages = saved
+        return cacheWentOff ? .perform(.flush, .saveModePages) : self.remembering(.good)
     }
 
     /// Block descriptors may repeat what MODE SENSE told, but not change it: the store's geometry is fixed.

@@ -38,9 +38,11 @@ extension LogicalUnit {
         var body = ByteBuffer()
         for page in pages {
             switch PageControl(rawValue: cdb[2] >> 6) {
-            case .current: body.writeBytes(page.current)
-            case .changeable: body.writeBytes(page.changeable)
-            case .defaults: body.writeBytes(page.defaults)
+            case .current: self.write(page.current, to: &body)
+            case .changeable: self.write(page.changeable, to: &body)
+            case .defaults: self.write(page.defaults, to: &body)
+            case .saved where self.memoryState != nil:
+                self.write(self.savedModePages[page.savedKey] ?? page.defaults, to: &body)
             case .saved, nil: return self.check(Sense(.illegalRequest, .savingParametersNotSupported))
             }
         }
@@ -51,6 +53,12 @@ extension LogicalUnit {
         data.writeImmutableBuffer(descriptor)
         data.writeImmutableBuffer(body)
         return .finish(.good(data.cut(to: allocationLength)))
+    }
+
+    /// PS says that the page can be saved.
+    private func write(_ page: [UInt8], to body: inout ByteBuffer) {
+        body.writeInteger(page[0] & 0x7F | (self.memoryState == nil ? 0x00 : 0x80))
+        body.writeBytes(page.dropFirst())
     }
 
     /// Four or eight bytes (SPC-4). The device-specific parameter is SBC-3's: WP and DPOFUA.
