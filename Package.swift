@@ -79,12 +79,12 @@ let package = Package(
             "Control",
             [
                 "Block", "BlockStores", "BootProtocols", "BootServer", "BootStory", "CLinux", "ControlAPI",
-                "ISCSIServer", "Model", "SCSI", nioCore, nioPosix, logging, lifecycle,
+                "ISCSI", "ISCSIServer", "Model", "SCSI", nioCore, nioPosix, logging, lifecycle,
                 hummingbird, signals, system,
             ]),
         room(
             "Export",
-            ["Block", "BlockStores", "ISCSIServer", "Model", "SCSI", nioPosix, logging, lifecycle, crypto]),
+            ["Block", "BlockStores", "ISCSI", "ISCSIServer", "Model", "SCSI", nioPosix, logging, lifecycle, crypto]),
         .target(
             name: "ImageBuilder", dependencies: ["Model", crypto, subprocess, system],
             resources: [.embedInCode("Resources")], swiftSettings: house),
@@ -100,7 +100,8 @@ let package = Package(
             name: "apus",
             dependencies: [
                 "Block", "BlockStores", "BootStory", "Control", "ControlAPI", "Export", "ImageBuilder",
-                "Initiator", "ISCSIServer", "Model", "SCSI", "Shell", "TryOut", arguments, logging, lifecycle, signals,
+                "Initiator", "ISCSI", "ISCSIServer", "Model", "SCSI", "Shell", "TryOut", arguments, logging, lifecycle,
+                signals,
                 nioCore,
                 system, nioPosix,
             ],
@@ -120,7 +121,7 @@ let package = Package(
             ["ISCSIServer", "ISCSITesting", "BlockStores", "Block", "SCSI", "ISCSI", nioCore, nioPosix, logging]),
         tests(
             "Initiator",
-            ["Initiator", "ISCSIServer", "BlockStores", "Block", "SCSI", nioCore, nioPosix, logging, system]),
+            ["Initiator", "ISCSI", "ISCSIServer", "BlockStores", "Block", "SCSI", nioCore, nioPosix, logging, system]),
         tests("BootProtocols", ["BootProtocols", "Wire", nioCore]),
         tests("BootServer", ["BootServer", "BootProtocols", logging, nioCore, nioPosix]),
         tests("BootStory", ["BootStory"]),
@@ -128,7 +129,7 @@ let package = Package(
         tests(
             "Control",
             [
-                "Block", "BlockStores", "BootProtocols", "BootServer", "BootStory", "Control", "ControlAPI",
+                "Block", "BlockStores", "BootProtocols", "BootServer", "BootStory", "Control", "ControlAPI", "ISCSI",
                 "ISCSIServer", "SCSI",
                 "Model", logging, nioCore, nioPosix, system,
             ]),

@@ -18,7 +18,7 @@ extension ConnectionHandler {
             let result = command.withCDB { AbsentUnit.begin($0, luns: self.luns) }
             return self.finish(command, result)
         }
-        let nexus = self.session.nexus
+        let nexus = self.live.nexus(at: lun)
         let step = command.withCDB { cdb in
             unit.withUnit { $0.begin(cdb, expectedDataOut: command.expectedDataOut, nexus: nexus) }
         }

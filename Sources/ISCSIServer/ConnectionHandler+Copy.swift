@@ -38,7 +38,7 @@ extension ConnectionHandler {
                 return self.takeNext(step, task)
             case .transfer(let transfer, let device):
                 guard let unit = work.units[device],
-                    let request = unit.withUnit({ $0.admit(transfer, nexus: nexus) })
+                    let request = self.admitted(transfer, by: unit)
                 else {
                     work.machine.refused()
                     continue
@@ -47,6 +47,11 @@ extension ConnectionHandler {
                 return self.submit(request, task, at: unit.store)
             }
         }
+    }
+
+    private func admitted(_ transfer: CopyTransfer, by unit: ServedUnit) -> BlockRequest? {
+        let nexus = self.live.nexus(with: unit)
+        return unit.withUnit { $0.admit(transfer, nexus: nexus) }
     }
 
     /// The task is aborted.

@@ -19,11 +19,14 @@ package final class ISCSIServer: Sendable {
     let observer: Observer
     let times: ServerTimes
     private let group: any EventLoopGroup
-    private let state = Mutex(State())
+    let state = Mutex(State())
 
-    fileprivate struct State: ~Copyable {
+    struct State: ~Copyable {
         var isStopping = false
         var targets: [String: TargetDefinition] = [:]
+        var discoveryAuthentication = Authentication.none
+        /// What demo mode granted, where it is to be remembered: by target, group and initiator.
+        var remembered: [String: [UInt16: [String: AccessGrant]]] = [:]
         var portals: [Portal: any Channel] = [:]
         /// Sessions by id, from login until no store works for them.
         var sessions: [UInt64: Entry] = [:]
@@ -33,7 +36,7 @@ package final class ISCSIServer: Sendable {
     }
 
     /// A session among the others.
-    fileprivate struct Entry {
+    struct Entry {
         let session: Session
         let live: NIOLoopBound<LiveSession>
         /// False once it has left: its store requests may still be under way.
@@ -116,101 +119,6 @@ extension ISCSIServer {
     }
 }
 
-// MARK: - Targets
-
-extension ISCSIServer {
-    /// Adds a target, or puts `definition` in the place of the one of the same name; sessions see the units that they
-    /// may reach now. When it returns, no store works any longer for a session that lost its unit.
-    package func setTarget(_ definition: TargetDefinition) async {
-        let name = definition.name.lowercased()
-        let sessions = self.state.withLock { state in
-            state.targets[name] = definition
-            return state.sessions.values.filter { $0.session.nexus.targetName == name }.map(\.live)
-        }
-        for live in sessions {
-            let idle = live.eventLoop.flatSubmit { live.value.setUnits(definition.units) }
-            try? await idle.get()
-        }
-    }
-
-    /// Removes a target and ends its sessions.
-    package func removeTarget(_ name: String) async {
-        self.state.withLock { $0.targets[name.lowercased()] = nil }
-        for finished in self.endSessions(of: name.lowercased()) {
-            try? await finished.get()
-        }
-    }
-
-    /// Closes the connections of a target's sessions; each future tells when no store works for one any longer.
-    @discardableResult
-    func endSessions(of target: String) -> [EventLoopFuture<Void>] {
-        let entries = self.state.withLock { state in
-            state.sessions.values.filter { $0.session.nexus.targetName == target }
-        }
-        return entries.map { entry in
-            entry.cutOff()
-            return entry.finished.futureResult
-        }
-    }
-
-    /// Every session, those of discovery and of demo mode too.
-    package func sessions() -> [SessionSnapshot] {
-        self.state.withLock { state in
-            state.sessions.values.filter(\.isLive).map(\.session)
-        }.sorted { $0.id < $1.id }.map { $0.snapshot() }
-    }
-}
-
-extension ISCSIServer: LoginAuthority {
-    func decide(_ identity: LoginIdentity) -> LoginDecision {
-        guard let name = identity.targetName else { return .admitted(portalGroupTag: 1, alias: nil) }
-        guard let target = self.state.withLock({ $0.targets[name] }) else {
-            return .refused(.targetNotFound, reason: "there is no target \(name)")
-        }
-        guard target.access.admits(identity.initiatorName) else {
-            return .refused(
-                .authorizationFailure, reason: "initiator \(identity.initiatorName) is not in acls of \(name)")
-        }
-        return .admitted(portalGroupTag: target.portalGroupTag, alias: target.alias, offer: target.offer)
-    }
-
-    func discover(by session: Session, named name: String?) -> [DiscoveredTarget] {
-        let initiator = session.login.identity.initiatorName
-        return self.state.withLock { state in
-            let addresses = state.portals.keys.sorted { $0.description < $1.description }
-                .compactMap { $0.address(seenBy: session) }
-            return state.targets.values
-                .filter { name == nil || $0.name.lowercased() == name }
-                .filter { $0.access.admits(initiator) }
-                .sorted { $0.name < $1.name }
-                .map { target in
-                    DiscoveredTarget(
-                        name: target.name, addresses: addresses.map { "\($0),\(target.portalGroupTag)" })
-                }
-        }
-    }
-}
-
-extension TargetDefinition.Access {
-    func admits(_ initiator: String) -> Bool {
-        switch self {
-        case .anyone: true
-        case .initiators(let names): names.contains { $0.lowercased() == initiator }
-        }
-    }
-}
-
-extension Portal {
-    /// The address to tell an initiator: for a portal on all addresses, the one that it reached us by.
-    func address(seenBy session: Session) -> String? {
-        guard self.host == "0.0.0.0" || self.host == "::" else { return self.description }
-        guard let host = session.channel.localAddress?.ipAddress, host.contains(":") == self.host.contains(":") else {
-            return nil
-        }
-        return Portal(host: host, port: self.port).description
-    }
-}
-
 // MARK: - Sessions
 
 /// What became of a login that wanted to become a session, or a connection of one.
@@ -244,10 +152,15 @@ extension ISCSIServer {
             }
             if login.tsih != 0 {
                 let joined = state.sessions.values.first {
-                    $0.isLive && $0.session.tsih == login.tsih && $0.session.login.isSamePort(as: login)
+                    $0.isLive && $0.session.tsih == login.tsih && $0.session.login.isSameInitiatorPort(as: login)
                 }
                 guard let joined else {
                     return .refused(.sessionDoesNotExist, reason: "there is no session \(login.tsih)")
+                }
+                guard joined.session.login.isSamePort(as: login) else {
+                    return .refused(
+                        .cannotIncludeInSession,
+                        reason: "session \(login.tsih) is one of portal group \(joined.session.login.portalGroupTag)")
                 }
                 return .admit(to: joined.live)
             }
@@ -258,7 +171,7 @@ extension ISCSIServer {
                 return .refused(.outOfResources, reason: "there are \(state.sessions.count) sessions")
             }
             // The target may have gone since the login began.
-            if let name = login.identity.targetName, state.targets[name] == nil {
+            if let name = login.identity.targetName, state.targets[name]?.group(login.portalGroupTag) == nil {
                 return .refused(.targetRemoved, reason: "target \(name) was removed")
             }
             let session = Session(id: state.nextSession, tsih: state.freeTSIH(), login: login, channel: channel)
@@ -286,7 +199,7 @@ extension ISCSIServer {
     /// The session begins: it gets its units, and they learn of the new nexus.
     func attach(_ live: LiveSession) {
         let session = live.session
-        live.setUnits(self.state.withLock { $0.targets[session.nexus.targetName]?.units ?? [:] })
+        if !session.login.isDiscovery { self.giveUnits(to: live) }
         self.observer(.loggedIn(session.snapshot()))
     }
 
@@ -332,17 +245,22 @@ extension ISCSIServer {
 
 extension ISCSIServer.Entry {
     /// Closes all connections of the session.
-    fileprivate func cutOff() {
+    func cutOff() {
         let live = self.live
         live.eventLoop.execute { live.value.cutOff() }
     }
 }
 
 extension EstablishedLogin {
+    /// Whether both are of one initiator port with one target.
+    fileprivate func isSameInitiatorPort(as other: EstablishedLogin) -> Bool {
+        self.identity.initiatorName == other.identity.initiatorName && self.identity.isid == other.identity.isid
+            && self.identity.targetName == other.identity.targetName
+    }
+
     /// Whether both are of one initiator port with one target portal group.
     fileprivate func isSamePort(as other: EstablishedLogin) -> Bool {
-        self.identity.initiatorName == other.identity.initiatorName && self.identity.isid == other.identity.isid
-            && self.identity.targetName == other.identity.targetName && self.portalGroupTag == other.portalGroupTag
+        self.isSameInitiatorPort(as: other) && self.portalGroupTag == other.portalGroupTag
     }
 }
 

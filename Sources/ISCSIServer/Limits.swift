@@ -8,6 +8,9 @@ package enum ServerLimits {
     /// Connections at once. Each costs a descriptor and, idle, some tens of KiB.
     package static let connections = 16_384
 
+    /// Initiators that a portal group remembers to have let in by demo mode; later ones it forgets.
+    package static let rememberedInitiators = 4_096
+
     /// Bytes of one socket read: many commands or much data, and still in the core's cache when the store takes it.
     package static let receiveBufferBytes = 131_072
 

@@ -22,6 +22,8 @@ final class LiveSession {
     /// Connections that wait for the one whose place they take.
     private var joining = 0
     var units: [UInt16: ServedUnit] = [:]
+    /// LUNs that the session may not write to.
+    private var protected: Set<UInt16> = []
     var luns: [LUN] = []
     /// Whether the session has been told of: one whose login ends at the last moment never is.
     private var hasBegun = false
@@ -152,10 +154,23 @@ extension LiveSession {
 // MARK: - Units
 
 extension LiveSession {
-    /// Puts `units` in the place of those before. Units that are new to the session learn of its nexus, those that are
+    /// The nexus as commands to `lun` meet it.
+    func nexus(at lun: LUN) -> Nexus {
+        self.protected.isEmpty || !self.protected.contains(lun.number)
+            ? self.session.nexus : self.session.protectedNexus
+    }
+
+    /// The nexus as copies meet it that write to a unit: whoever may write to it by one of its LUNs may.
+    func nexus(with unit: ServedUnit) -> Nexus {
+        self.units.contains { $0.value === unit && !self.protected.contains($0.key) }
+            ? self.session.nexus : self.session.protectedNexus
+    }
+
+    /// Puts `view` in the place of what the session saw before. Units that are new to the session learn of its nexus, those that are
     /// gone forget it, and its tasks there are aborted; the future tells when no store works for those any longer.
     @discardableResult
-    func setUnits(_ units: [UInt16: ServedUnit]) -> EventLoopFuture<Void> {
+    func setUnits(_ view: UnitView) -> EventLoopFuture<Void> {
+        let units = view.units
         let before = Self.distinct(self.units)
         let after = Self.distinct(units)
         let dropped = before.filter { after[$0.key] == nil }.values
@@ -164,6 +179,7 @@ extension LiveSession {
         }
         let isChanged = self.units.mapValues(ObjectIdentifier.init) != units.mapValues(ObjectIdentifier.init)
         self.units = units
+        self.protected = view.protected
         self.luns = units.keys.compactMap { LUN($0) }.sorted()
         let nexus = self.session.nexus
         for (id, unit) in after {

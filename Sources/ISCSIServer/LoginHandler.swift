@@ -91,7 +91,8 @@ final class LoginHandler: ChannelDuplexHandler {
     }
 
     private func received(_ request: LoginRequest, _ context: ChannelHandlerContext) {
-        switch self.machine.received(request, authority: self.server) {
+        let authority = ConnectionAuthority(server: self.server, route: Route(context.channel))
+        switch self.machine.received(request, authority: authority) {
         case .reply(let response):
             self.send(response, request, context)
         case .fail(let response, let reason):

@@ -1,8 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // SPDX-FileCopyrightText: the Apus authors
 
-package import ISCSI
-
 /// An address that accepts iSCSI connections.
 package struct Portal: Hashable, Sendable, CustomStringConvertible {
     /// A numeric IPv4 or IPv6 address; `0.0.0.0` and `::` stand for all.
@@ -17,39 +15,6 @@ package struct Portal: Hashable, Sendable, CustomStringConvertible {
     /// As RFC 7143 writes a TargetAddress: IPv6 in brackets.
     package var description: String {
         self.host.contains(":") ? "[\(self.host)]:\(self.port)" : "\(self.host):\(self.port)"
-    }
-}
-
-/// A target with one portal group.
-package struct TargetDefinition: Sendable {
-    /// An iqn., eui. or naa. name.
-    package var name: String
-    package var alias: String?
-    package var portalGroupTag: UInt16
-    /// The units by LUN.
-    package var units: [UInt16: ServedUnit]
-    package var access: Access
-    /// What its sessions may agree on.
-    package var offer: SessionOffer
-
-    /// Who may log in.
-    package enum Access: Sendable {
-        /// Every initiator (LIO's demo mode).
-        case anyone
-        /// The initiators named.
-        case initiators(Set<String>)
-    }
-
-    package init(
-        name: String, alias: String? = nil, portalGroupTag: UInt16 = 1,
-        units: [UInt16: ServedUnit], access: Access, offer: SessionOffer = SessionOffer()
-    ) {
-        self.name = name
-        self.alias = alias
-        self.portalGroupTag = portalGroupTag
-        self.units = units
-        self.access = access
-        self.offer = offer
     }
 }
 

@@ -12,6 +12,10 @@ final class Session: Sendable {
     let tsih: UInt16
     let login: EstablishedLogin
     let nexus: Nexus
+    /// The nexus where a LUN is write-protected for this session.
+    let protectedNexus: Nexus
+    /// That of the first connection.
+    let route: Route
     let remoteAddress: String
     let localAddress: String
     /// That of the first connection.
@@ -40,11 +44,15 @@ final class Session: Sendable {
         self.login = login
         self.channel = channel
         self.loop = channel.eventLoop
+        self.route = Route(channel)
         self.remoteAddress = channel.remoteAddress?.portalDescription ?? "unknown"
         self.localAddress = channel.localAddress?.portalDescription ?? "unknown"
-        self.nexus = Nexus(
+        var nexus = Nexus(
             id: id, initiatorPort: "\(login.identity.initiatorName),i,0x\(login.identity.isid)",
             targetName: login.identity.targetName ?? "", relativeTargetPort: login.portalGroupTag)
+        self.nexus = nexus
+        nexus.isWriteProtected = true
+        self.protectedNexus = nexus
     }
 
     /// The session as it stands.

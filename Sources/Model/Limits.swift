@@ -11,6 +11,8 @@ package enum Limits {
     package static let backstoreNameBytes = 200
     /// Flat space addressing, the larger of the single-level LUN formats, has 14 bits.
     package static let highestLUN = 16_383
+    /// RFC 7143 §9.2.1 wants CHAP secrets of 96 bits at least.
+    package static let chapSecretBytes = 12
     /// Linux's IFNAMSIZ is 16 with its terminating zero.
     package static let interfaceNameBytes = 15
     /// A DHCP message has room for two or three of the longest value that one option has (RFC 3396 splits longer ones).

@@ -6,6 +6,7 @@ import BlockStores
 import BootServer
 import Control
 import Glibc
+import ISCSI
 import ISCSIServer
 import Logging
 import Model
@@ -16,6 +17,7 @@ import SystemPackage
 actor FakeTargets: TargetService {
     private(set) var calls: [String] = []
     private(set) var targets: [String: TargetDefinition] = [:]
+    private(set) var discovery = Authentication.none
     private var takenPorts: Set<Int> = []
     private var live: [SessionSnapshot] = []
 
@@ -36,6 +38,11 @@ actor FakeTargets: TargetService {
     func setTarget(_ definition: TargetDefinition) async {
         self.calls.append("set \(definition.name)")
         self.targets[definition.name] = definition
+    }
+
+    func setDiscoveryAuthentication(_ authentication: Authentication) async {
+        self.calls.append("set discovery")
+        self.discovery = authentication
     }
 
     func removeTarget(_ name: String) async {

@@ -22,14 +22,14 @@ import Testing
         "Shell": ["CLibedit", "ControlAPI", "Model"],
         "Control": [
             "Block", "BlockStores", "BootProtocols", "BootServer", "BootStory", "CLinux", "ControlAPI",
-            "ISCSIServer", "Model", "SCSI",
+            "ISCSI", "ISCSIServer", "Model", "SCSI",
         ],
-        "Export": ["Block", "BlockStores", "ISCSIServer", "Model", "SCSI"],
+        "Export": ["Block", "BlockStores", "ISCSI", "ISCSIServer", "Model", "SCSI"],
         "ImageBuilder": ["CLinux", "Model"],
         "TryOut": ["BootStory", "CLinux", "ControlAPI", "Model"],
         "apus": [
-            "Block", "BootStory", "Control", "ControlAPI", "Export", "ImageBuilder", "Initiator", "ISCSIServer",
-            "Model", "Shell", "TryOut",
+            "Block", "BootStory", "Control", "ControlAPI", "Export", "ImageBuilder", "Initiator", "ISCSI",
+            "ISCSIServer", "Model", "Shell", "TryOut",
         ],
     ]
 

@@ -3,6 +3,7 @@
 
 import Block
 import BlockStores
+import ISCSI
 import ISCSIServer
 import Logging
 import NIOCore
@@ -19,7 +20,7 @@ struct SessionTests {
 
     /// Serves a RAM disk while `body` runs.
     static func serving(
-        _ store: any BlockStore, access: TargetDefinition.Access = .anyone, _ body: (TargetURL) async throws -> Void
+        _ store: any BlockStore, access: AccessRules = .anyone, _ body: (TargetURL) async throws -> Void
     ) async throws {
         let server = ISCSIServer(
             group: MultiThreadedEventLoopGroup.singleton,

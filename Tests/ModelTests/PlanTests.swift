@@ -16,7 +16,7 @@ struct PlanTests {
             Self.expectSense(step, in: state, "seed \(seed)")
             state.apply(step)
             for target in state.targets.values {
-                #expect(target.luns.values.allSatisfy { state.backstores[$0] != nil }, "seed \(seed): \(step)")
+                #expect(target.backstores.allSatisfy { state.backstores[$0] != nil }, "seed \(seed): \(step)")
             }
             for portal in state.portals {
                 #expect(!state.portals.contains { $0 != portal && $0.covers(portal) }, "seed \(seed): \(step)")
@@ -36,10 +36,10 @@ struct PlanTests {
         case .removeTarget(let name): #expect(state.targets[name] != nil, comment)
         case .closeBackstore(let name):
             #expect(state.backstores[name] != nil, comment)
-            #expect(!state.targets.values.contains { $0.luns.values.contains(name) }, comment)
+            #expect(!state.targets.values.contains { $0.backstores.contains(name) }, comment)
         case .openBackstore(let name, _): #expect(state.backstores[name] == nil, comment)
         case .setAccess(let name, _): #expect(state.backstores[name] != nil, comment)
-        case .setTarget: break
+        case .setTarget, .setDiscovery: break
         }
     }
 
@@ -56,7 +56,7 @@ struct PlanTests {
                 default: nil
                 }
             guard let touched, let before = old.targets[touched], before == new.targets[touched] else { continue }
-            #expect(before.luns.values.contains { old.backstores[$0] != new.backstores[$0] }, "seed \(seed)")
+            #expect(before.backstores.contains { old.backstores[$0] != new.backstores[$0] }, "seed \(seed)")
         }
     }
 
@@ -117,6 +117,7 @@ struct PlanTests {
             deployment.targets[name] = ServedTarget(
                 name: name, portalGroupTag: 1, luns: luns, initiators: maybe() ? nil : ["i"])
         }
+        if maybe() { deployment.discovery = .impossible(reason: "nothing is set") }
         let wildcard = maybe()
         for text in wildcard ? ["0.0.0.0"] : ["10.0.0.1", "10.0.0.2"] where maybe() {
             guard let address = IPAddress(text) else { continue }

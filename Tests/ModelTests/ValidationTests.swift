@@ -148,12 +148,6 @@ struct ValidationTests {
                 "portals":[{"ip_address":"host.example","port":3260}]}]}]}
                 """, words: "numeric"),
         Flaw(
-            path: "targets[0].tpgs[0].attributes.authentication",
-            patch: """
-                {"targets":[{"fabric":"iscsi","wwn":"iqn.2023-04.com.example:t","tpgs":[{"tag":1,
-                "attributes":{"authentication":1}}]}]}
-                """, words: "CHAP"),
-        Flaw(
             path: "targets[0].tpgs[0].node_acls[0].mapped_luns[0].tpg_lun",
             patch: """
                 {"targets":[{"fabric":"iscsi","wwn":"iqn.2023-04.com.example:t","tpgs":[{"tag":1,

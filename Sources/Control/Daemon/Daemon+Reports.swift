@@ -39,7 +39,7 @@ extension Daemon {
     private func status(of target: ServedTarget) -> TargetStatus {
         TargetStatus(
             name: target.name,
-            luns: target.luns.sorted { $0.key < $1.key }.compactMap { lun, name in
+            luns: target.groups.flatMap { $0.luns.sorted { $0.key < $1.key } }.compactMap { lun, name in
                 guard let backstore = self.running.backstores[name], let unit = self.units[name] else { return nil }
                 let geometry = unit.store.info.geometry
                 return LUNStatus(

@@ -4,6 +4,7 @@
 import Block
 import BlockStores
 import BootServer
+import ISCSI
 import ISCSIServer
 import Logging
 import Model
@@ -33,7 +34,9 @@ extension Daemon {
     /// A target without the LUNs whose stores could not be opened.
     private func achievable(_ step: Step) -> Step {
         guard case .setTarget(var target) = step else { return step }
-        target.luns = target.luns.filter { self.units[$0.value] != nil }
+        for index in target.groups.indices {
+            target.groups[index].luns = target.groups[index].luns.filter { self.units[$0.value] != nil }
+        }
         return .setTarget(target)
     }
 
@@ -56,11 +59,9 @@ extension Daemon {
         case .setAccess(let name, let access):
             self.units[name]?.setTargetPortGroups(TargetPortGroups(access))
         case .setTarget(let target):
-            await self.seams.targets.setTarget(
-                TargetDefinition(
-                    name: target.name, portalGroupTag: target.portalGroupTag,
-                    units: target.luns.compactMapValues { self.units[$0] },
-                    access: target.initiators.map { .initiators($0) } ?? .anyone))
+            await self.seams.targets.setTarget(TargetDefinition(target, units: self.units))
+        case .setDiscovery(let authentication):
+            await self.seams.targets.setDiscoveryAuthentication(Authentication(authentication))
         case .listen(let portal):
             try await self.seams.targets.listen(Portal(portal))
         case .startBoot(let boot):
@@ -117,7 +118,7 @@ extension Daemon {
             return .error("portal \(portal)", Self.words(error), Self.remedy(error, for: portal))
         case .startBoot, .stopBoot, .setMachines:
             return .error("boot.services", "\(error)", "they are off until the next change or reload")
-        case .stopListening, .removeTarget, .closeBackstore, .setAccess, .setTarget:
+        case .stopListening, .removeTarget, .closeBackstore, .setAccess, .setTarget, .setDiscovery:
             return .error("\(step)", "\(error)", "the log may tell more")
         }
     }

@@ -97,11 +97,6 @@ package struct PortalGroup: Hashable, Sendable {
     package var isDemoMode: Bool {
         self.attribute("generate_node_acls", default: 0) != 0
     }
-
-    /// Whether initiators must prove who they are (CHAP).
-    package var wantsAuthentication: Bool {
-        self.attribute("authentication", default: 0) != 0
-    }
 }
 
 /// A logical unit number of a portal group.

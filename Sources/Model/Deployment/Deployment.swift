@@ -11,17 +11,20 @@ package struct Deployment: Hashable, Sendable {
     package var targets: [String: ServedTarget]
     /// Where connections are accepted; no two of them overlap.
     package var portals: Set<PortalAddress>
+    /// What initiators have to prove before they discover targets.
+    package var discovery: ServedAuthentication
     package var boot: BootDeployment?
     /// By backstore; those that are not here are reached alike through all ports.
     package var access: [String: AccessMap] = [:]
 
     package init(
         backstores: [String: Backstore] = [:], targets: [String: ServedTarget] = [:],
-        portals: Set<PortalAddress> = [], boot: BootDeployment? = nil
+        portals: Set<PortalAddress> = [], discovery: ServedAuthentication = .none, boot: BootDeployment? = nil
     ) {
         self.backstores = backstores
         self.targets = targets
         self.portals = portals
+        self.discovery = discovery
         self.boot = boot
     }
 }
@@ -52,23 +55,6 @@ package struct Backstore: Hashable, Sendable {
         self.product = product
         self.serial = serial
         self.isReadOnly = isReadOnly
-    }
-}
-
-/// A target as it is served.
-package struct ServedTarget: Hashable, Sendable {
-    package var name: String
-    package var portalGroupTag: UInt16
-    /// Backstores by LUN.
-    package var luns: [UInt16: String]
-    /// Nil lets everybody in (LIO's demo mode).
-    package var initiators: Set<String>?
-
-    package init(name: String, portalGroupTag: UInt16, luns: [UInt16: String], initiators: Set<String>?) {
-        self.name = name
-        self.portalGroupTag = portalGroupTag
-        self.luns = luns
-        self.initiators = initiators
     }
 }
 

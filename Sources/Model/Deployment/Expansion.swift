@@ -15,9 +15,10 @@ extension Configuration {
         for (index, object) in self.storageObjects.enumerated() where isUsable("storage_objects[\(index)]") {
             expansion.add(object, servedBy: self.targets)
         }
-        for (index, target) in self.targets.enumerated() where isUsable("targets[\(index)]") {
-            expansion.add(target)
+        for (index, target) in self.targets.enumerated() {
+            expansion.add(target.sound(at: "targets[\(index)]", isUsable: isUsable))
         }
+        expansion.deployment.discovery = self.discoveryAuthentication
         if let services = self.boot.services, isUsable("boot.services") {
             expansion.start(services)
         }
@@ -55,30 +56,31 @@ private struct Expansion {
         self.deployment.access[object.path] = access == .standard ? nil : access
     }
 
-    mutating func add(_ target: Target) {
-        guard target.fabric == "iscsi",
-            let group = target.portalGroups.first(where: { $0.enable ?? true && !$0.wantsAuthentication })
-        else { return }
-        var luns: [UInt16: String] = [:]
-        for lun in group.luns where self.deployment.backstores[lun.storageObject] != nil {
-            luns[UInt16(lun.index)] = lun.storageObject
+    mutating func add(_ target: Target?) {
+        guard let target, target.fabric == "iscsi" else { return }
+        let groups = target.portalGroups.filter { $0.enable ?? true }.compactMap { group in
+            for portal in self.portals(of: group) { self.want(portal) }
+            return ServedGroup(group, portals: self.portals(of: group), backstores: self.deployment.backstores)
         }
-        self.deployment.targets[target.wwn] = ServedTarget(
-            name: target.wwn, portalGroupTag: UInt16(group.tag), luns: luns,
-            initiators: group.isDemoMode ? nil : Set(group.nodeACLs.map(\.nodeWWN)))
-        for portal in group.portals {
-            if let address = IPAddress(portal.ipAddress) {
-                self.want(PortalAddress(address: address, port: UInt16(portal.port)))
-            }
-        }
+        guard !groups.isEmpty else { return }
+        self.deployment.targets[target.wwn] = ServedTarget(name: target.wwn, groups: groups.sorted { $0.tag < $1.tag })
     }
 
     /// LIO's portal on `::` accepts IPv4 as well; here that is a portal of its own.
+    private func portals(of group: PortalGroup) -> Set<PortalAddress> {
+        var portals: Set<PortalAddress> = []
+        for portal in group.portals {
+            guard let address = IPAddress(portal.ipAddress), let port = UInt16(exactly: portal.port) else { continue }
+            portals.insert(PortalAddress(address: address, port: port))
+            if address.isUnspecified, !address.isIPv4, let all = IPAddress("0.0.0.0") {
+                portals.insert(PortalAddress(address: all, port: port))
+            }
+        }
+        return portals
+    }
+
     private mutating func want(_ portal: PortalAddress) {
         self.wantedPortals.insert(portal)
-        if portal.address.isUnspecified, !portal.address.isIPv4, let all = IPAddress("0.0.0.0") {
-            self.wantedPortals.insert(PortalAddress(address: all, port: portal.port))
-        }
     }
 
     mutating func start(_ services: ServiceSettings) {

@@ -13,6 +13,8 @@ package enum Step: Hashable, Sendable {
     /// Adds the target or replaces its definition; its sessions go on.
     case setTarget(ServedTarget)
     case listen(PortalAddress)
+    /// Changes what initiators have to prove before they discover targets.
+    case setDiscovery(ServedAuthentication)
     /// Starts them knowing who boots what, so that no machine is met as a stranger.
     case startBoot(BootDeployment)
     /// Tells the boot services, which run, who boots what.
@@ -31,8 +33,8 @@ package enum Plan {
         // opened, and comes back. One that only loses a store is redefined before the store is closed.
         let withdrawn = old.targets.filter { name, target in
             guard let successor = new.targets[name] else { return true }
-            return !closing.isDisjoint(with: target.luns.values)
-                && !opening.isDisjoint(with: successor.luns.values)
+            return !closing.isDisjoint(with: target.backstores)
+                && !opening.isDisjoint(with: successor.backstores)
         }
         let defined = new.targets.filter { name, target in
             withdrawn[name] != nil || old.targets[name] != target
@@ -51,6 +53,7 @@ package enum Plan {
             if wanted != before { steps.append(.setAccess(name, wanted)) }
         }
         steps += (early.filter { withdrawn[$0.name] != nil } + late).map(Step.setTarget)
+        if old.discovery != new.discovery { steps.append(.setDiscovery(new.discovery)) }
         steps += new.portals.subtracting(old.portals).sorted().map(Step.listen)
         switch (old.boot, new.boot) {
         case (let before?, let boot?) where before.services == boot.services:
@@ -71,8 +74,8 @@ package enum Plan {
     ) -> (early: [ServedTarget], late: [ServedTarget]) {
         let sorted = targets.values.sorted { $0.name < $1.name }
         return (
-            sorted.filter { opening.isDisjoint(with: $0.luns.values) },
-            sorted.filter { !opening.isDisjoint(with: $0.luns.values) }
+            sorted.filter { opening.isDisjoint(with: $0.backstores) },
+            sorted.filter { !opening.isDisjoint(with: $0.backstores) }
         )
     }
 }
@@ -91,6 +94,7 @@ extension Deployment {
         case .setAccess(let name, let access): self.access[name] = access == .standard ? nil : access
         case .setTarget(let target): self.targets[target.name] = target
         case .listen(let portal): self.portals.insert(portal)
+        case .setDiscovery(let authentication): self.discovery = authentication
         case .startBoot(let boot): self.boot = boot
         case .setMachines(let machines): self.boot?.machines = machines
         }
@@ -116,8 +120,12 @@ extension Step: CustomStringConvertible {
         case .closeBackstore(let name): "close \(name)"
         case .openBackstore(let name, let backstore): "open \(name) (\(backstore.kind.summary))"
         case .setAccess(let name, let access): "set \(Self.count(access.groups.count, "target port group")) of \(name)"
-        case .setTarget(let target): "serve target \(target.name) with \(Self.count(target.luns.count, "LUN"))"
+        case .setTarget(let target):
+            "serve target \(target.name) with "
+                + Self.count(target.groups.reduce(0) { $0 + $1.luns.count }, "LUN")
         case .listen(let portal): "open portal \(portal)"
+        case .setDiscovery(.none): "let everybody discover targets"
+        case .setDiscovery: "require authentication for discovery"
         case .startBoot(let boot):
             "start the boot services on \(boot.services.interface), \(boot.services.address), "
                 + "for \(Self.count(boot.machines.count, "machine"))"

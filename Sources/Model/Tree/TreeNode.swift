@@ -78,7 +78,8 @@ private struct TreeDrawer {
             let targets = self.configuration.targets.indices
                 .filter { self.configuration.targets[$0].fabric == "iscsi" }
                 .sorted { self.configuration.targets[$0].wwn < self.configuration.targets[$1].wwn }
-            return TreeNode("iscsi", "Targets: \(targets.count)", targets.map { self.node(.target($0)) })
+            return TreeNode(
+                "iscsi", self.discoverySummary + "Targets: \(targets.count)", targets.map { self.node(.target($0)) })
         case .target(let index):
             let target = self.configuration.targets[index]
             return TreeNode(
@@ -101,9 +102,9 @@ private struct TreeDrawer {
             return TreeNode("acls", "ACLs: \(acls.count)", acls.indices.map { self.node(.acl(index, $0)) })
         case .acl(let index, let number):
             let acl = self.configuration[index].nodeACLs[number]
-            let mapped = "Mapped LUNs: \(acl.mappedLUNs.count)"
+            let authentication = self.authenticationSummary(of: acl, in: self.configuration[index])
             return TreeNode(
-                acl.nodeWWN, (acl.chapUserID ?? "").isEmpty ? mapped : "1-way auth, \(mapped)",
+                acl.nodeWWN, authentication + "Mapped LUNs: \(acl.mappedLUNs.count)",
                 acl.mappedLUNs.indices.map { self.node(.mappedLUN(index, number, $0)) })
         case .mappedLUN(let index, let acl, let number):
             let group = self.configuration[index]
@@ -145,9 +146,28 @@ private struct TreeDrawer {
 
     private func summary(of group: PortalGroup) -> String {
         guard group.enable ?? true else { return "disabled" }
-        let authentication =
-            !group.wantsAuthentication ? "no-auth" : group.isDemoMode ? "tpg-auth" : "auth per-acl"
-        return "\(group.isDemoMode ? "gen-acls" : "no-gen-acls"), \(authentication)"
+        let acls = group.isDemoMode ? "gen-acls" : "no-gen-acls"
+        guard group.wantsAuthentication else { return "\(acls), no-auth" }
+        guard group.isDemoMode else { return "\(acls), auth per-acl" }
+        return "\(acls), tpg-auth, \(Self.ways(group.credentials)) auth"
+    }
+
+    private func authenticationSummary(of acl: NodeACL, in group: PortalGroup) -> String {
+        switch group.authentication(of: acl) {
+        case .none: return ""
+        case .optional where acl.credentials.user == nil: return ""
+        case .required where acl.credentials.user == nil: return "auth via tpg, "
+        case .optional, .required, .impossible: return "\(Self.ways(acl.credentials)) auth, "
+        }
+    }
+
+    private var discoverySummary: String {
+        guard self.configuration.wantsDiscoveryAuthentication else { return "" }
+        return "\(Self.ways(self.configuration.discoveryCredentials)) disc auth, "
+    }
+
+    private static func ways(_ credentials: Credentials) -> String {
+        credentials.target == nil ? "1-way" : "mutual"
     }
 
     /// `block/sda` of `/backstores/block/sda`.

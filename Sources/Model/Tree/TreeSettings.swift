@@ -3,11 +3,14 @@
 
 /// The groups of settings that nodes have, with LIO's names and defaults.
 enum TreeSettings {
+    /// With four of our own: whence initiators may come, CHAP's algorithms, and where initiators are sent instead.
     static let portalGroupAttributes: [String: String] = [
-        "authentication": "0", "cache_dynamic_acls": "0", "default_cmdsn_depth": "64", "default_erl": "0",
+        "allowed_networks": "", "authentication": "0", "cache_dynamic_acls": "0", "chap_algorithms": "8,7,6,5",
+        "default_cmdsn_depth": "64", "default_erl": "0",
         "demo_mode_discovery": "1", "demo_mode_write_protect": "1", "fabric_prot_type": "0",
         "generate_node_acls": "0", "login_keys_workaround": "1", "login_timeout": "15", "netif_timeout": "2",
-        "prod_mode_write_protect": "0", "t10_pi": "0", "tpg_enabled_sendtargets": "1",
+        "prod_mode_write_protect": "0", "redirect_address": "", "redirect_permanently": "0", "t10_pi": "0",
+        "tpg_enabled_sendtargets": "1",
     ]
 
     static let portalGroupParameters: [String: String] = [
@@ -21,7 +24,8 @@ enum TreeSettings {
     ]
 
     static let aclAttributes: [String: String] = [
-        "authentication": "-1", "dataout_timeout": "3", "dataout_timeout_retries": "5", "default_erl": "0",
+        "allowed_networks": "", "authentication": "-1", "dataout_timeout": "3", "dataout_timeout_retries": "5",
+        "default_erl": "0",
         "nopin_response_timeout": "30", "nopin_timeout": "15", "random_datain_pdu_offsets": "0",
         "random_datain_seq_offsets": "0", "random_r2t_offsets": "0",
     ]
@@ -41,6 +45,8 @@ enum TreeSettings {
         "userid": "", "password": "", "mutual_userid": "", "mutual_password": "",
     ]
 
+    static let discovery: [String: String] = Self.auth.merging(["enable": "0"]) { own, _ in own }
+
     /// Where the present values of a group are; nil where the node has no such group.
     static func defaults(of group: String, at location: TreeLocation) -> [String: String]? {
         switch (location, group) {
@@ -50,6 +56,7 @@ enum TreeSettings {
         case (.object, "attribute"): Self.objectAttributes
         case (.aluaGroup, "alua"): ALUAGroup.defaults.mapValues(String.init)
         case (.acl, "auth"), (.group, "auth"): Self.auth
+        case (.iscsi, "discovery_auth"): Self.discovery
         default: nil
         }
     }
@@ -87,6 +94,10 @@ extension Configuration {
     }
 
     private func setting(_ name: String, of group: String, at location: TreeLocation) -> String? {
+        if location == .iscsi {
+            guard name != "enable" else { return self.wantsDiscoveryAuthentication ? "1" : "0" }
+            return self.iscsiFabric["discovery_\(name)"]?.plainText
+        }
         guard case .object(let members)? = self.entry(at: location) else { return nil }
         if group == "alua" { return members[name]?.plainText }
         if group == "auth" { return members["chap_\(name)"]?.plainText }
@@ -140,6 +151,9 @@ extension TreeEditor {
             self.configuration[index].remainder.unknown["chap_\(name)"] = .string(value)
         case (.group(let index), _):
             self.configuration[index].attributes = Self.adding(name, json, to: self.configuration[index].attributes)
+        case (.iscsi, _):
+            self.configuration.iscsiFabric[name == "enable" ? "discovery_enable_auth" : "discovery_\(name)"] =
+                name == "enable" ? .boolean(["1", "true", "yes"].contains(value.lowercased())) : .string(value)
         case (.acl(let index, let acl), "auth"): self.assignCredential(name, value, in: index, acl)
         case (.acl(let index, let acl), _):
             var attributes: [String: JSONValue]?

@@ -11,11 +11,7 @@ extension Validation {
                 continue
             }
             self.claim(target: target.wwn, at: "\(path).wwn")
-            if target.portalGroups.lazy.filter({ $0.enable ?? true }).count > 1 {
-                self.warn(
-                    "\(path).tpgs", "only the first enabled portal group of a target is served",
-                    "give each portal group a target of its own")
-            }
+            var portals: [PortalAddress: Int] = [:]
             var tags: Set<Int> = []
             for (index, group) in target.portalGroups.enumerated() {
                 let path = "\(path).tpgs[\(index)]"
@@ -26,17 +22,13 @@ extension Validation {
                 }
                 self.checkAccess(to: group, at: path)
                 self.checkLUNs(of: group, backstores: backstores, at: path)
-                self.checkPortals(of: group, at: path)
+                self.checkPortals(of: group, at: path, taken: &portals)
             }
         }
     }
 
     private mutating func checkAccess(to group: PortalGroup, at path: String) {
-        if group.wantsAuthentication {
-            self.error(
-                "\(path).attributes.authentication", "CHAP is not available yet, so the target is not served",
-                "set authentication to 0 where the network may be trusted")
-        }
+        self.checkAttributes(of: group, at: path)
         var names: Set<String> = []
         for (index, acl) in group.nodeACLs.enumerated() {
             let path = "\(path).node_acls[\(index)]"
@@ -47,16 +39,23 @@ extension Validation {
             } else if !names.insert(acl.nodeWWN).inserted {
                 self.error("\(path).node_wwn", "\(acl.nodeWWN) has an ACL already", "remove one of them")
             }
-            let luns = Set(group.luns.map(\.index))
-            for (index, mapped) in acl.mappedLUNs.enumerated() {
-                let path = "\(path).mapped_luns[\(index)]"
-                if !luns.contains(mapped.tpgLUN) {
-                    self.error("\(path).tpg_lun", "the portal group has no LUN \(mapped.tpgLUN)", "map one it has")
-                } else if mapped.index != mapped.tpgLUN || mapped.writeProtect == true {
-                    self.warn(
-                        path, "LUNs are served with the portal group's own numbers and protection",
-                        "use the same number and make the backstore read-only")
-                }
+            self.checkAuthentication(of: acl, in: group, at: path)
+            self.checkMappings(of: acl, in: group, at: path)
+        }
+    }
+
+    private mutating func checkMappings(of acl: NodeACL, in group: PortalGroup, at path: String) {
+        let luns = Set(group.luns.map(\.index))
+        var numbers: Set<Int> = []
+        for (index, mapped) in acl.mappedLUNs.enumerated() {
+            let path = "\(path).mapped_luns[\(index)]"
+            if !luns.contains(mapped.tpgLUN) {
+                self.error("\(path).tpg_lun", "the portal group has no LUN \(mapped.tpgLUN)", "map one it has")
+            }
+            if !(0...Limits.highestLUN).contains(mapped.index) {
+                self.error("\(path).index", "\(mapped.index) is not a LUN", "write 0 to \(Limits.highestLUN)")
+            } else if !numbers.insert(mapped.index).inserted {
+                self.error("\(path).index", "the ACL maps another LUN to \(mapped.index)", "choose another number")
             }
         }
     }
@@ -78,7 +77,9 @@ extension Validation {
         }
     }
 
-    private mutating func checkPortals(of group: PortalGroup, at path: String) {
+    private mutating func checkPortals(
+        of group: PortalGroup, at path: String, taken: inout [PortalAddress: Int]
+    ) {
         var seen: [PortalAddress] = []
         for (index, portal) in group.portals.enumerated() {
             let path = "\(path).portals[\(index)]"
@@ -93,6 +94,10 @@ extension Validation {
             let portal = PortalAddress(address: address, port: port)
             if let other = seen.first(where: { $0.covers(portal) || portal.covers($0) }) {
                 self.error(path, "portal \(portal) overlaps with \(other)", "remove one of them")
+            } else if let tag = taken.updateValue(group.tag, forKey: portal), tag != group.tag {
+                self.error(
+                    path, "portal \(portal) is one of the target's tpg\(tag) too",
+                    "give each of a target's portal groups portals of its own")
             }
             seen.append(portal)
         }

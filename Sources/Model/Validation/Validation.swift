@@ -8,6 +8,7 @@ extension Configuration {
     package func validate(in surroundings: Surroundings? = nil) -> [Problem] {
         var validation = Validation(configuration: self, surroundings: surroundings)
         validation.checkStorageObjects()
+        validation.checkDiscovery()
         validation.checkTargets()
         validation.checkServices()
         validation.checkClients()

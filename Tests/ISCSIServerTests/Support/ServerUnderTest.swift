@@ -2,6 +2,7 @@
 // SPDX-FileCopyrightText: the Apus authors
 
 import Block
+import ISCSI
 import ISCSIServer
 import Logging
 import NIOCore
@@ -21,7 +22,7 @@ final class ServerUnderTest: Sendable {
     static func run(
         _ stores: [any BlockStore], times: ServerTimes = .patient,
         portal: Portal = Portal(host: "127.0.0.1", port: 0),
-        access: TargetDefinition.Access = .anyone, keeper: UnitKeeper? = nil,
+        access: AccessRules = .anyone, keeper: UnitKeeper? = nil,
         _ body: (ServerUnderTest) async throws -> Void
     ) async throws {
         let test = try await ServerUnderTest(stores, times: times, portal: portal, access: access, keeper: keeper)
@@ -36,7 +37,7 @@ final class ServerUnderTest: Sendable {
     }
 
     private init(
-        _ stores: [any BlockStore], times: ServerTimes, portal: Portal, access: TargetDefinition.Access,
+        _ stores: [any BlockStore], times: ServerTimes, portal: Portal, access: AccessRules,
         keeper: UnitKeeper?
     ) async throws {
         let log = EventLog()
@@ -57,7 +58,7 @@ final class ServerUnderTest: Sendable {
     }
 
     /// The target with its LUNs, or with those of `luns` alone.
-    func target(luns: [UInt16]? = nil, access: TargetDefinition.Access = .anyone) -> TargetDefinition {
+    func target(luns: [UInt16]? = nil, access: AccessRules = .anyone) -> TargetDefinition {
         let units = Dictionary(uniqueKeysWithValues: self.units.enumerated().map { (UInt16($0.offset), $0.element) })
         return TargetDefinition(
             name: InitiatorSocket.target, units: units.filter { luns?.contains($0.key) ?? true }, access: access)

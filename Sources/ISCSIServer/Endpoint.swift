@@ -1,0 +1,44 @@
+// SPDX-License-Identifier: Apache-2.0
+// SPDX-FileCopyrightText: the Apus authors
+
+import NIOCore
+
+/// An IP address with a port, to be compared: an address has several spellings.
+struct Endpoint: Hashable, Sendable {
+    /// 4 or 16 bytes in network order.
+    let bytes: [UInt8]
+    let port: Int
+
+    /// Nil for what is no IP address.
+    init?(_ address: SocketAddress?) {
+        guard let address, let port = address.port else { return nil }
+        // sockaddr_in has its address at byte 4, sockaddr_in6 at byte 8, both in network order.
+        switch address {
+        case .v4: self.bytes = Self.bytes(4..<8, of: address)
+        case .v6: self.bytes = Self.bytes(8..<24, of: address)
+        case .unixDomainSocket: return nil
+        }
+        self.port = port
+    }
+
+    private static func bytes(_ range: Range<Int>, of address: SocketAddress) -> [UInt8] {
+        unsafe address.withSockAddr { pointer, size in
+            unsafe Array(UnsafeRawBufferPointer(start: pointer, count: size)[range])
+        }
+    }
+
+    var isIPv4: Bool { self.bytes.count == 4 }
+
+    var isUnspecified: Bool { self.bytes.allSatisfy { $0 == 0 } }
+
+    /// Whether this stands for all addresses, `other` among them.
+    func isWildcard(for other: Endpoint) -> Bool {
+        self.isUnspecified && self.isIPv4 == other.isIPv4 && self.port == other.port
+    }
+}
+
+extension Portal {
+    var endpoint: Endpoint? {
+        Endpoint(try? SocketAddress(ipAddress: self.host, port: self.port))
+    }
+}
