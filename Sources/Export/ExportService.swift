@@ -4,6 +4,7 @@
 import Block
 import BlockStores
 import Crypto
+package import ISCSI
 package import ISCSIServer
 package import Logging
 import Model
@@ -32,6 +33,8 @@ package struct ExportService: Service {
         package var isRemovable = false
         package var portals: [Portal] = []
         package var target: String?
+        /// What initiators have to prove before they log in.
+        package var authentication = Authentication.none
         /// Where units keep what must outlive a power cut; nil for beside their images, and nowhere for those without.
         package var stateFolder: String?
 
@@ -62,7 +65,7 @@ package struct ExportService: Service {
             TargetDefinition(
                 name: name,
                 units: Dictionary(uniqueKeysWithValues: units.enumerated().map { (UInt16($0.offset), $0.element) }),
-                access: .anyone))
+                access: AccessRules(demoMode: DemoMode(authentication: self.options.authentication))))
         do {
             try await self.listen(server, units, name)
             try await gracefulShutdown()
@@ -161,6 +164,9 @@ package struct ExportService: Service {
             for lun in units.indices {
                 self.report("iscsi://\(bound)/\(name)/\(lun)")
             }
+        }
+        if case .required(let terms) = self.options.authentication {
+            self.report("logins have to prove themselves by CHAP as \(terms.initiator.name)")
         }
         self.report("serving; ^C ends it")
     }

@@ -17,12 +17,17 @@ struct ExportCommand: AsyncParsableCommand {
         abstract: "Serve disk images over iSCSI now: no root, no configuration; ^C ends it.",
         discussion: """
             Every PATH, and every --ram, becomes a LUN of one target, in the order given. Everybody who reaches a \
-            portal may log in; by default that is this host alone.
+            portal may log in; by default that is this host alone. With --chap, only those may who know the secret; \
+            with --mutual-chap, the target proves itself to initiators that want it.
+
+            A secret on the command line shows in ps and in the shell's history. Write @FILE in place of USER:SECRET to \
+            have it read from the file's first line, or set APUS_CHAP and APUS_MUTUAL_CHAP in the environment.
 
             Examples:
               apus export disk.img
-              apus export new.img --size 10G --portal 0.0.0.0:3260
-              apus export --ram 1G --target iqn.2026-11.org.apus:scratch
+              apus export new.img --size 10G --portal 0.0.0.0:3260 --portal [::]:3260
+              apus export --ram 1G --luns 4 --target iqn.2026-11.org.apus:scratch
+              apus export disk.img --read-only --chap @/etc/apus/lab.secret
             """)
 
     @Argument(help: "Raw disk images; one that does not exist needs --size.", completion: .file())
@@ -39,6 +44,23 @@ struct ExportCommand: AsyncParsableCommand {
 
     @Option(help: "The target's name. (default: made from the first image's name)")
     var target: String?
+
+    @Option(
+        help: """
+            Serve N LUNs of each kind: N RAM disks for a --ram; for disk.img also disk-1.img, disk-2.img … beside it.
+            """)
+    var luns = 1
+
+    @Option(help: .init("Let in only initiators that prove to be USER by CHAP.", valueName: "USER:SECRET"))
+    var chap: String?
+
+    @Option(help: .init("What the target proves itself with to initiators that want it.", valueName: "USER:SECRET"))
+    var mutualChap: String?
+
+    @Option(
+        help: .init(
+            "CHAP's algorithms, the best first: 8 SHA3-256, 7 SHA-256, 6 SHA1, 5 MD5.", valueName: "numbers"))
+    var chapAlgorithms = "8,7,6,5"
 
     @Option(help: "Bytes per logical block: 512 or 4096.")
     var blockSize = 512
@@ -64,14 +86,16 @@ struct ExportCommand: AsyncParsableCommand {
         guard self.blockSize == 512 || self.blockSize == 4096 else {
             throw ValidationError("--block-size \(self.blockSize): a block has 512 or 4096 bytes")
         }
+        guard (1...Self.mostLUNs).contains(self.luns) else {
+            throw ValidationError("--luns \(self.luns): write 1 to \(Self.mostLUNs)")
+        }
         if let target, !target.hasPrefix("iqn."), !target.hasPrefix("eui."), !target.hasPrefix("naa.") {
             throw ValidationError("--target \(target): an iSCSI name begins with iqn., eui. or naa.")
         }
     }
 
     func run() async throws {
-        var options = ExportService.Options(
-            sources: self.paths.map { .file(path: $0) } + self.ram.map { .ram(size: $0.bytes) })
+        var options = ExportService.Options(sources: self.sources)
         options.size = self.size?.bytes
         options.blockSize = self.blockSize
         options.isReadOnly = self.readOnly
@@ -80,6 +104,9 @@ struct ExportCommand: AsyncParsableCommand {
         options.portals = self.portal.isEmpty ? [Portal(host: "127.0.0.1")] : self.portal
         options.target = self.target
         options.stateFolder = self.state
+        options.authentication = try ExportSecrets(
+            chap: self.chap, mutual: self.mutualChap, algorithms: self.chapAlgorithms
+        ).authentication()
 
         var logger = Logger(label: "apus.export")
         logger.logLevel = .warning
@@ -95,6 +122,26 @@ struct ExportCommand: AsyncParsableCommand {
         } catch let error as PortalError {
             throw Failure(.unavailable, "\(error); --portal names another address or port")
         }
+    }
+}
+
+extension ExportCommand {
+    /// As many as a RAM disk of the smallest size is worth having.
+    private static let mostLUNs = 256
+
+    private var sources: [ExportService.Source] {
+        let files = self.paths.flatMap { path in
+            (0..<self.luns).map { ExportService.Source.file(path: Self.path(path, number: $0)) }
+        }
+        return files + self.ram.flatMap { repeatElement(.ram(size: $0.bytes), count: self.luns) }
+    }
+
+    /// `disk.img`, `disk-1.img`, `disk-2.img` …
+    private static func path(_ path: String, number: Int) -> String {
+        guard number > 0 else { return path }
+        let name = path.split(separator: "/", omittingEmptySubsequences: false).last ?? ""
+        guard let dot = name.lastIndex(of: "."), dot > name.startIndex else { return "\(path)-\(number)" }
+        return "\(path.dropLast(name.count))\(name[..<dot])-\(number)\(name[dot...])"
     }
 }
 
