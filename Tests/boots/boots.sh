@@ -95,11 +95,30 @@ for nic in virtio-net e1000e; do
     way "$([ $nic = virtio-net ] && echo login || echo kernel)" --firmware bios --method kernel --nic $nic
     way kernel --firmware bios --method kernel --transport tftp --nic $nic
     # … with one it logs in by itself (a BIOS by the iPXE in the card's ROM, told nothing but its root path) …
-    way "$([ $nic = virtio-net ] && echo login || echo loader)" --firmware uefi --method firmware --nic $nic
+    if [ $nic = virtio-net ]; then
+        way login --firmware uefi --method firmware
+    else
+        # Through this card's ROM edk2 starts GRUB from the LUN but leaves no iBFT for the initramfs.
+        check "--firmware uefi --method firmware --nic $nic: comes to its loader" \
+            starts loader --firmware uefi --method firmware --nic $nic
+    fi
     way loader --firmware bios --method firmware --nic $nic
     # … and UEFI's HTTP Boot gets kernel and initramfs as one program.
     way kernel --firmware uefi --method http --nic $nic
 done
 # The ROM of e1000e is not signed, and OVMF has no driver for that card.
 way login --firmware uefi --method kernel --secure-boot
+
+# A boot that stops says where, why and what to do: here the image has lost its kernel.
+mkdir -p "$work/broken/images/demo"
+cp "$images/images/demo/manifest.json" "$work/broken/images/demo/"
+ln -s "$images/images/demo/disk.img" "$images/images/demo/initrd.img" "$work/broken/images/demo/"
+stops() {
+    ! "$apus" boot boots --firmware bios --method kernel --timeout 30 --config "$work/saveconfig.json" \
+        --state "$work/broken" --socket "$work/control.sock"
+}
+check "a kernel that is missing stops the boot" stops
+cp "$work/check.log" "$work/said"
+check "the timeline names the file" said "vmlinuz failed: cannot open $work/broken/images/demo/vmlinuz"
+check "and what to do" said "do: see that the image has its kernel and initramfs: apus image info IMAGE"
 finish

@@ -240,6 +240,27 @@ status_has() { apus status | grep -F -- "$1"; }
 check "and stands in the status with what to do" status_has "another DHCP server, 10.77.0.2"
 kill "$rival"
 
+# --- an address that another machine has, whatever DHCP thinks
+apus services set --interface br0 --address 10.77.0.1 --dhcp 10.77.0.60-10.77.0.61/24 >"$work/check.log" 2>&1
+ip -n dhcpd addr add 10.77.0.60/24 dev eth0
+ip -n dhcpd addr add 10.77.0.61/24 dev eth0
+ip -n client addr flush dev eth0
+# Long enough for the timeline to take the silence for the end.
+timeout 9 ip netns exec client busybox udhcpc -i eth0 -n -q -f -a300 -t 3 -T 1 -s "$work/lease.sh" >"$work/check.log" 2>&1
+check "an address in use is declined, and stands in the timeline" timeline_has "another machine answers on that address"
+check "with what to do" timeline_has "do: find the machine that has the address, or keep it out of the range"
+ip -n dhcpd addr del 10.77.0.60/24 dev eth0
+ip -n dhcpd addr del 10.77.0.61/24 dev eth0
+apus services set --interface br0 --address 10.77.0.1 --dhcp 10.77.0.50-10.77.0.98/24 >"$work/check.log" 2>&1
+
+# --- a target that cannot be reached
+socat TCP-LISTEN:3261,bind=10.77.0.1,fork /dev/null &
+pids+=($!)
+sleep 0.3
+check "a portal that another program has is not taken over" not apus services set --interface br0 \
+    --address 10.77.0.1 --dhcp 10.77.0.50-10.77.0.98/24 --iscsi-port 3261
+check "with what names that program" logged "another program listens there; .ss -ltnp 'sport = :3261'. names it"
+
 # --- beside another DHCP server
 apus services set --interface br0 --address 10.77.0.1 --dhcp proxy >"$work/check.log" 2>&1 || cat "$work/check.log"
 ip netns exec dhcpd dnsmasq --keep-in-foreground --port=0 --conf-file=/dev/null --pid-file= --user=root \
