@@ -30,4 +30,19 @@ check "iscsi-perf reads for two seconds" prints "iops average" timeout 20 iscsi-
 check "an unknown target is refused" bash -c "! iscsi-inq 'iscsi://$portal/iqn.2026-11.org.apus:nobody/0'"
 check "^C ends the export with status 0" end_export
 check "the export said how its sessions ended" grep -q "logged out" "$export_log"
+
+# CHAP. The secrets come by the environment and by a file, as a careful administrator has them.
+echo "tgt:target-secret-2" >"$work/target.secret"
+APUS_CHAP=user:initiator-secret export_target --ram 32M --mutual-chap "@$work/target.secret"
+place=${url#iscsi://}
+check "CHAP: the right secret" prints "Vendor:APUS" iscsi-inq "iscsi://user%initiator-secret@$place"
+check "CHAP: a wrong secret" prints "Authentication failure" iscsi-inq "iscsi://user%wrong-secret-00@$place"
+check "CHAP: a wrong name" prints "Authentication failure" iscsi-inq "iscsi://loser%initiator-secret@$place"
+check "CHAP: no secret" bash -c "! iscsi-inq '$url'"
+mutual="iscsi://user%initiator-secret@$place?target_user=tgt&target_password="
+check "mutual CHAP" prints "Vendor:APUS" iscsi-inq "${mutual}target-secret-2"
+check "mutual CHAP: the initiator finds out a wrong target" prints "Invalid CHAP_R" iscsi-inq "${mutual}another-secret"
+check "discovery is open" prints "Target:iqn.2026-11.org.apus:ram" iscsi-ls "iscsi://user%initiator-secret@$portal"
+check "CHAP: ^C ends the export with status 0" end_export
+check "CHAP: no secret in what the export said" bash -c "! grep -E 'initiator-secret|wrong-secret|target-secret' '$export_log'"
 finish

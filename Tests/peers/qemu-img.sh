@@ -31,4 +31,8 @@ for store in file ram; do
         rm -f "$work/back.img" "$work/$store-$block_size.img"
     done
 done
+APUS_CHAP=user:initiator-secret export_target --ram 32M
+check "CHAP: qemu-img with user and password" qemu-img info "iscsi://user%initiator-secret@${url#iscsi://}"
+check "CHAP: qemu-img without" bash -c "! qemu-img info '$url'"
+check "CHAP: ^C ends it" end_export
 finish

@@ -9,7 +9,7 @@ package struct Negotiation: Sendable {
     /// What is in force so far.
     package private(set) var agreed = OperationalParameters()
     /// Keys that have been negotiated: a key may be negotiated once (RFC 7143 §6.2).
-    private var seen: Set<String> = []
+    private var seen: [String: String] = [:]
     private var hasDeclaredSegmentLength = false
     private let isDiscovery: Bool
     /// Our list of AuthMethod.
@@ -58,7 +58,11 @@ package struct Negotiation: Sendable {
             // Vendor keys (X-, X#) as well as mistyped ones (RFC 7143 §6.2).
             return KeyValue(pair.key, "NotUnderstood")
         }
-        guard self.seen.insert(pair.key).inserted else { throw .repeatedKey(pair.key) }
+        if let earlier = self.seen.updateValue(pair.value, forKey: pair.key) {
+            // libiscsi 1.19 names itself and its target again when it wanted CHAP and got None.
+            guard row.rule == .declaredText, earlier == pair.value else { throw .repeatedKey(pair.key) }
+            return nil
+        }
         // Answers to what we never proposed mean nothing.
         if ["NotUnderstood", "Irrelevant", "Reject"].contains(pair.value) { return nil }
         if self.isDiscovery, row.isIrrelevantToDiscovery { return KeyValue(pair.key, "Irrelevant") }

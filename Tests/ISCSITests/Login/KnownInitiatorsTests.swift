@@ -42,6 +42,17 @@ struct KnownInitiatorsTests {
         #expect(established.portalGroupTag == 1 && !established.isDiscovery && established.firstCmdSN == 1)
     }
 
+    @Test func `libiscsi 1.19 names itself again when it wanted CHAP and got None, but nobody changes their name`()
+        throws
+    {
+        let names = ["InitiatorName=iqn.2024-01.test.bootlab:vm0", "SessionType=Discovery"]
+        var login = LoginUnderTest()
+        #expect(try login.received(csg: 0, nsg: 1, names + ["AuthMethod=CHAP,None"]).pairs == ["AuthMethod=None"])
+        var other = login
+        #expect(try login.received(csg: 1, nsg: 3, names).login != nil)
+        #expect(try other.received(csg: 1, nsg: 3, ["InitiatorName=iqn.2024-01.test.bootlab:vm1"]).status == 0x0200)
+    }
+
     @Test func `edk2 writes 0 as its retention and InitialR2T=No`() throws {
         var login = LoginUnderTest()
         #expect(
