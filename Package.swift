@@ -107,6 +107,14 @@ let package = Package(
             ],
             swiftSettings: house),
 
+        // The least that serving a block can cost here, for make bench to compare with.
+        .executableTarget(name: "bench-floor", path: "Benchmarks/Floor"),
+        // What the pure rooms take for each I/O, and that it is no allocation.
+        .executableTarget(
+            name: "bench-rooms", dependencies: ["Block", "CAllocations", "ISCSI", "SCSI", nioCore],
+            path: "Benchmarks/Rooms", swiftSettings: house),
+        .target(name: "CAllocations", path: "Benchmarks/CAllocations"),
+
         tests("HouseRules", []),
         // What the iSCSI tests share: an initiator that is made of bytes.
         .target(
