@@ -31,6 +31,20 @@ package enum Limits {
     /// Commands that a session may have outstanding: the command window.
     package static let commandWindow: UInt32 = 128
 
+    /// Bytes that a connection keeps to be said again, at error recovery level 1 and above: statuses and Data-In that have
+    /// not been acknowledged. Enough for a window of reads that all wait for their DataACK.
+    static let retainedBytes = 16 * 1_048_576
+
+    /// Numbered responses that a connection keeps until they are acknowledged. Every request acknowledges what came
+    /// before, so that only an initiator that pipelines without reading comes near it.
+    static let retainedStatuses = 4 * Int(Self.commandWindow)
+
+    /// Pieces of one command's Data-Out that may have come before their turn: several bursts in PDUs of 512 bytes.
+    static let earlyPieces = 8_192
+
+    /// How often an R2T is sent again before its task is given up (LIO's dataout_timeout_retries).
+    static let r2tRetries = 5
+
     /// Connections that one session may have: what the field's hosts with the most paths use, and each is bounded itself.
     package static let maxConnections: UInt32 = 64
 

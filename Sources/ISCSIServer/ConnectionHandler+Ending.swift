@@ -43,6 +43,7 @@ extension ConnectionHandler {
         guard self.phase != .ended else { return }
         self.phase = .ended
         self.keepAlive?.cancel()
+        self.retransmission?.cancel()
         self.abort(Array(self.pending.values))
         self.waitingReads.removeAll()
         self.live.left(self, reason: reason)
@@ -111,6 +112,15 @@ extension ConnectionHandler {
         }
         self.hasPinged = true
         self.connection.ping(output: &self.output)
+        self.flush()
+    }
+
+    /// Asks again for data that does not come, and gives up the tasks that it never comes for.
+    func retransmitR2Ts() {
+        for tag in self.connection.retransmitR2Ts(&self.output) {
+            guard let task = self.pending[tag] else { continue }
+            self.endLost(task)
+        }
         self.flush()
     }
 }

@@ -53,6 +53,8 @@ final class ConnectionHandler: ChannelDuplexHandler {
     var lastReceived = NIODeadline.now()
     var hasPinged = false
     var keepAlive: RepeatedTask?
+    /// At error recovery level 1 and above: sends R2Ts again.
+    var retransmission: RepeatedTask?
 
     enum Phase {
         case serving
@@ -88,6 +90,11 @@ final class ConnectionHandler: ChannelDuplexHandler {
         self.keepAlive = self.loop.scheduleRepeatedTask(
             initialDelay: self.server.times.keepAlive, delay: self.server.times.keepAlive
         ) { _ in bound.value.checkPeer() }
+        if self.connection.parameters.errorRecoveryLevel > 0 {
+            self.retransmission = self.loop.scheduleRepeatedTask(
+                initialDelay: self.server.times.dataOut, delay: self.server.times.dataOut
+            ) { _ in bound.value.retransmitR2Ts() }
+        }
         self.process()
         self.endPass()
     }

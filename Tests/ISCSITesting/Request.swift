@@ -137,6 +137,17 @@ extension Request {
         return request
     }
 
+    package static func snack(
+        _ type: UInt8, tag: UInt32 = 0xffff_ffff, transferTag: UInt32 = 0xffff_ffff, begin: UInt32, length: UInt32
+    ) -> Request {
+        var request = Request(opcode: 0x10, flags: 0x80 | type)
+        request.tag = tag
+        request[word: 20] = transferTag
+        request[word: 40] = begin
+        request[word: 44] = length
+        return request
+    }
+
     package static func taskManagement(
         _ function: UInt8, tag: UInt32, referencedTag: UInt32 = 0xffff_ffff, referencedCmdSN: UInt32 = 0
     ) -> Request {

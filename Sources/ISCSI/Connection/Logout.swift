@@ -61,6 +61,6 @@ extension TargetConnection {
         if self.parameters.errorRecoveryLevel == 2 {
             header[field: 40] |= self.parameters.defaultTime2RetainSeconds
         }
-        self.write(&header, advancingStatSN: true, &output)
+        self.writeNumbered(&header, &output)
     }
 }

@@ -14,6 +14,10 @@ extension TargetConnection {
         _ transfer: inout DataInTransfer, length: Int, output: inout ByteBuffer
     ) {
         var header = transfer.nextHeader(length: length, maxBurstLength: self.parameters.maxBurstLength)
+        guard self.sent == nil else {
+            if transfer.isDone { self.close(transfer.initiatorTaskTag) }
+            return self.writeRecorded(&header, residual: transfer.isDone ? transfer.residual : nil, &output)
+        }
         if transfer.isDone {
             header.flags = 0x81 | transfer.residual.flags
             header[field: 44] = transfer.residual.count
@@ -23,7 +27,8 @@ extension TargetConnection {
     }
 
     /// Completes a Data-In PDU whose `length` bytes are the last of `output`.
-    package func endDataIn(length: Int, output: inout ByteBuffer) {
+    package mutating func endDataIn(length: Int, output: inout ByteBuffer) {
+        guard self.sent == nil else { return self.endRecorded(length: length, &output) }
         self.endDataSegment(length: length, &output)
     }
 
@@ -54,42 +59,46 @@ extension TargetConnection {
                 let isLast = transfer.offset + length == transfer.total
                 if isLast && status != 0 {
                     var header = transfer.nextHeader(length: length, maxBurstLength: self.parameters.maxBurstLength)
-                    self.write(&header, advancingStatSN: false, &output)
+                    if self.sent == nil {
+                        self.write(&header, advancingStatSN: false, &output)
+                    } else {
+                        self.writeRecorded(&header, residual: nil, &output)
+                    }
                 } else {
                     self.writeDataInHeader(&transfer, length: length, output: &output)
                 }
                 if var segment = dataIn.readSlice(length: length) {
                     output.writeBuffer(&segment)
                 }
-                self.endDataSegment(length: length, &output)
+                self.endDataIn(length: length, output: &output)
             }
             if status == 0 { return }
         }
         let residual = Residual(wanted: max(transferred, available), expected: command.expectedLength)
-        self.writeResponse(command, status, sense, residual, expDataSN: transfer.sentPDUs, &output)
+        guard self.sent == nil else {
+            return self.writeStatus(command.initiatorTaskTag, status, sense, residual, &output)
+        }
+        self.writeResponse(
+            command.initiatorTaskTag, status, sense, residual, expDataSN: transfer.sentPDUs, &output)
     }
 
-    private mutating func writeResponse(
-        _ command: SCSICommand, _ status: UInt8, _ sense: ByteBuffer?, _ residual: Residual, expDataSN: UInt32,
-        _ output: inout ByteBuffer
+    mutating func writeResponse(
+        _ initiatorTaskTag: UInt32, _ status: UInt8, _ sense: ByteBuffer?, _ residual: Residual, expDataSN: UInt32,
+        snackTag: UInt32 = 0, _ output: inout ByteBuffer
     ) {
         var header = BasicHeaderSegment(.scsiResponse, flags: 0x80 | residual.flags)
         // Response code 0: the command was completed at the target (RFC 7143 §11.4.3).
         header.opcodeSpecific = UInt16(status)
-        header.initiatorTaskTag = command.initiatorTaskTag
+        header.initiatorTaskTag = initiatorTaskTag
+        header[field: 20] = snackTag
         header[field: 36] = expDataSN
         header[field: 44] = residual.count
-        guard let sense, sense.readableBytes > 0 else {
-            self.write(&header, advancingStatSN: true, &output)
-            return
-        }
+        guard let sense, sense.readableBytes > 0 else { return self.writeNumbered(&header, &output) }
         // The sense data's length stands before it (RFC 7143 §11.4.7).
-        let length = sense.readableBytes + 2
-        header.dataSegmentLength = length
-        self.write(&header, advancingStatSN: true, &output)
-        output.writeInteger(UInt16(sense.readableBytes))
-        output.writeImmutableBuffer(sense)
-        self.endDataSegment(length: length, &output)
+        var data = ByteBuffer()
+        data.writeInteger(UInt16(sense.readableBytes))
+        data.writeImmutableBuffer(sense)
+        self.writeNumbered(&header, data: data, &output)
     }
 
     /// Answers a Task Management Function Request (RFC 7143 §11.6).
@@ -99,18 +108,17 @@ extension TargetConnection {
         var header = BasicHeaderSegment(.taskManagementResponse, flags: 0x80)
         header.opcodeSpecific = UInt16(response.rawValue) << 8
         header.initiatorTaskTag = request.initiatorTaskTag
-        self.write(&header, advancingStatSN: true, &output)
+        self.writeNumbered(&header, &output)
     }
 
     /// Rejects a PDU, giving its header back (RFC 7143 §11.17).
     mutating func reject(_ rejected: BasicHeaderSegment, _ reason: RejectReason, _ output: inout ByteBuffer) {
         var header = BasicHeaderSegment(.reject, flags: 0x80)
         header.opcodeSpecific = UInt16(reason.rawValue) << 8
-        header.dataSegmentLength = BasicHeaderSegment.byteCount
         header.initiatorTaskTag = reservedTag
-        self.write(&header, advancingStatSN: true, &output)
-        rejected.write(to: &output)
-        self.endDataSegment(length: BasicHeaderSegment.byteCount, &output)
+        var data = ByteBuffer()
+        rejected.write(to: &data)
+        self.writeNumbered(&header, data: data, &output)
     }
 
     /// Echoes a ping (RFC 7143 §11.18, §11.19), at most what the initiator accepts in one segment.
@@ -118,14 +126,11 @@ extension TargetConnection {
         self.initiatorPings = true
         let length = min(pdu.data.readableBytes, self.parameters.initiatorMaxRecvDataSegmentLength)
         var header = BasicHeaderSegment(.nopIn, flags: 0x80)
-        header.dataSegmentLength = length
         header.lun = pdu.header.lun
         header.initiatorTaskTag = pdu.header.initiatorTaskTag
         header[field: 20] = reservedTag
-        self.write(&header, advancingStatSN: true, &output)
-        guard length > 0, let data = pdu.data.getSlice(at: pdu.data.readerIndex, length: length) else { return }
-        output.writeImmutableBuffer(data)
-        self.endDataSegment(length: length, &output)
+        let data = pdu.data.getSlice(at: pdu.data.readerIndex, length: length) ?? ByteBuffer()
+        self.writeNumbered(&header, data: data, &output)
     }
 
     /// Pings the initiator, whose NOP-Out will come back without a task tag (RFC 7143 §11.19).
@@ -141,6 +146,19 @@ extension TargetConnection {
 // MARK: - Bytes
 
 extension TargetConnection {
+    /// Writes a response that uses up a StatSN, and keeps it where it may be asked for again.
+    mutating func writeNumbered(
+        _ header: inout BasicHeaderSegment, data: ByteBuffer = ByteBuffer(), _ output: inout ByteBuffer
+    ) {
+        header.dataSegmentLength = data.readableBytes
+        self.write(&header, advancingStatSN: true, &output)
+        if data.readableBytes > 0 {
+            output.writeImmutableBuffer(data)
+            self.endDataSegment(length: data.readableBytes, &output)
+        }
+        self.sent?.append(header, data)
+    }
+
     /// Appends a header with the sequence numbers of this moment, and its digest.
     mutating func write(
         _ header: inout BasicHeaderSegment, advancingStatSN: Bool, _ output: inout ByteBuffer
@@ -152,6 +170,10 @@ extension TargetConnection {
         if advancingStatSN {
             self.statSN = self.statSN.advanced(by: 1)
         }
+        self.writeHeader(header, &output)
+    }
+
+    func writeHeader(_ header: BasicHeaderSegment, _ output: inout ByteBuffer) {
         header.write(to: &output)
         if self.parameters.headerDigest {
             self.writeDigest(ofLast: BasicHeaderSegment.byteCount, &output)

@@ -82,7 +82,10 @@ extension TargetConnection {
     ) -> DataOutStart {
         let transfer = DataOutTransfer(
             wanted: wanted, expected: command.expectedDataOut, immediate: command.immediateData.readableBytes,
-            moreUnsolicited: !command.header.isFinal, firstBurstLength: self.parameters.firstBurstLength)
+            moreUnsolicited: !command.header.isFinal, firstBurstLength: self.parameters.firstBurstLength,
+            rules: DataOutTransfer.Rules(
+                pduInOrder: self.parameters.dataPDUInOrder, sequenceInOrder: self.parameters.dataSequenceInOrder,
+                recovers: self.sent != nil))
         var data = command.immediateData
         if data.readableBytes > transfer.total {
             data.moveWriterIndex(to: data.readerIndex + transfer.total)
@@ -108,31 +111,40 @@ extension TargetConnection {
         }
         var data = pdu.data
         let transferTag = pdu.header[field: 20]
+        let newBytes: Int
         do throws(DataOutTransfer.Violation) {
-            let wanted = try transfer.receive(
-                length: data.readableBytes, offset: Int(pdu.header[field: 40]),
-                dataSN: pdu.isContinuation ? nil : pdu.header[field: 36],
-                targetTransferTag: transferTag, isFinal: pdu.header.isFinal)
-            if wanted < data.readableBytes {
-                data.moveWriterIndex(to: data.readerIndex + wanted)
+            if transfer.rules.isStrict {
+                let wanted = try transfer.receive(
+                    length: data.readableBytes, offset: Int(pdu.header[field: 40]),
+                    dataSN: pdu.isContinuation ? nil : pdu.header[field: 36],
+                    targetTransferTag: transferTag, isFinal: pdu.header.isFinal)
+                if wanted < data.readableBytes {
+                    data.moveWriterIndex(to: data.readerIndex + wanted)
+                }
+                newBytes = data.readableBytes
+            } else {
+                (data, newBytes) = try transfer.receiveLoosely(
+                    DataOutTransfer.Piece(pdu), data: pdu.isDamaged ? nil : data)
             }
         } catch {
             switch error {
             case .wrongDataSN, .wrongOffset, .finalTooEarly:
                 return .dataOutLost(initiatorTaskTag: tag, reason: "\(error)")
-            case .tooLong, .unsolicited, .wrongTransferTag:
+            case .tooLong, .unsolicited, .wrongTransferTag, .tooManyPieces:
                 return .close(reason: "Data-Out of task \(tag): \(error)")
             }
         }
         if transferTag == reservedTag {
             // Unsolicited data comes before the first R2T, so that no gathered task is reserved yet.
-            task.chargedBytes += data.readableBytes
-            self.chargedBytes += data.readableBytes
+            task.chargedBytes += newBytes
+            self.chargedBytes += newBytes
         }
         let isLast = transfer.isComplete
         task.dataOut = transfer
         self.session.tasks[tag] = task
         self.queueForR2T(tag)
+        // What came before its turn waits for it.
+        guard data.readableBytes > 0 || isLast || transfer.rules.isStrict else { return .nothing }
         return .data(initiatorTaskTag: tag, data, isLast: isLast)
     }
 
@@ -162,26 +174,17 @@ extension TargetConnection {
 
     /// Sends the R2Ts that there is room for; called when a pass ends and when room has been made.
     package mutating func solicit(_ output: inout ByteBuffer) {
-        let burst = self.parameters.maxBurstLength
+        let maxBurstLength = self.parameters.maxBurstLength
         while let index = self.nextToSolicit {
             let tag = self.solicitQueue.remove(at: index)
             guard var task = self.session.tasks[tag], var transfer = task.dataOut, task.connection == self.number
             else { continue }
             task.isQueued = false
             let transferTag = self.session.takeTransferTag()
-            let (offset, length, r2tSN) = transfer.solicit(targetTransferTag: transferTag, maxBurstLength: burst)
+            let (burst, newBytes) = transfer.solicit(targetTransferTag: transferTag, maxBurstLength: maxBurstLength)
+            self.writeR2T(task.command, burst, &output)
 
-            var header = BasicHeaderSegment(.readyToTransfer, flags: 0x80)
-            header.lun = task.command.lun
-            header.initiatorTaskTag = tag
-            header[field: 20] = transferTag
-            header[field: 36] = r2tSN
-            header[field: 40] = UInt32(truncatingIfNeeded: offset)
-            header[field: 44] = UInt32(truncatingIfNeeded: length)
-            // An R2T carries the next StatSN without using it up (RFC 7143 §11.8.3).
-            self.write(&header, advancingStatSN: false, &output)
-
-            let charge = task.isReserved ? 0 : task.isGathered ? transfer.total - task.chargedBytes : length
+            let charge = task.isReserved ? 0 : task.isGathered ? transfer.total - task.chargedBytes : newBytes
             task.isReserved = task.isGathered
             task.chargedBytes += charge
             self.chargedBytes += charge
@@ -189,5 +192,15 @@ extension TargetConnection {
             self.session.tasks[tag] = task
             self.queueForR2T(tag)
         }
+    }
+}
+
+extension DataOutTransfer.Piece {
+    init(_ pdu: PDU) {
+        self.offset = Int(pdu.header[field: 40])
+        self.length = pdu.header.dataSegmentLength
+        self.dataSN = pdu.isContinuation ? nil : pdu.header[field: 36]
+        self.targetTransferTag = pdu.header[field: 20]
+        self.isFinal = pdu.header.isFinal
     }
 }

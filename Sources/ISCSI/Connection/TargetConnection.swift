@@ -17,8 +17,8 @@ import Wire
 /// A connection that ends a command within the pass that brought it (a read from the page cache, a write whose data
 /// came along) never enters it in the table of open tasks: that is the path that has to be short.
 ///
-/// Error recovery level 0 is what is agreed, so a violation of sequence ends the connection, and what an unknown tag
-/// refers to was aborted and is ignored.
+/// At error recovery level 0 a violation of sequence ends the connection. Above, what was lost is asked for again, and
+/// what was sent is kept until it is acknowledged (`SentRecord`). What an unknown tag refers to was aborted and is ignored.
 package struct TargetConnection: ~Copyable {
     package let login: EstablishedLogin
     package internal(set) var parameters: OperationalParameters
@@ -32,6 +32,10 @@ package struct TargetConnection: ~Copyable {
     /// Bytes of Data-Out that have been asked for or have come, and are not yet consumed.
     var chargedBytes = 0
     var text = TextExchange()
+    /// What may be asked for again; nil at error recovery level 0.
+    var sent: SentRecord?
+    /// The initiator has received every status before this one.
+    var acknowledgedStatSN: SerialNumber
     var negotiation = Negotiation()
     /// Whether the initiator has sent a ping, and so will answer one. iPXE of 2019 ends its session when it is pinged.
     package internal(set) var initiatorPings = false
@@ -41,6 +45,8 @@ package struct TargetConnection: ~Copyable {
         self.login = login
         self.parameters = login.parameters
         self.statSN = SerialNumber(statSN)
+        self.acknowledgedStatSN = SerialNumber(statSN)
+        self.sent = login.parameters.errorRecoveryLevel > 0 ? SentRecord() : nil
         self.session = session
         self.number = session.enterConnection(id: login.connectionID)
     }
@@ -49,6 +55,8 @@ package struct TargetConnection: ~Copyable {
     package mutating func received(
         _ pdu: PDU, directory: some TargetDirectory, output: inout ByteBuffer
     ) -> Inbound {
+        if self.sent != nil { self.acknowledge(pdu.header) }
+        if pdu.isDamaged { return self.receivedDamaged(pdu, &output) }
         guard let opcode = pdu.header.opcode else {
             self.reject(pdu.header, .commandNotSupported, &output)
             return .nothing
@@ -57,7 +65,7 @@ package struct TargetConnection: ~Copyable {
         case .dataOut:
             return self.receivedDataOut(pdu)
         case .snackRequest:
-            self.reject(pdu.header, .snackReject, &output)
+            self.receivedSnack(pdu, &output)
             return .nothing
         case .scsiCommand, .nopOut, .taskManagementRequest, .textRequest, .logoutRequest:
             return self.receivedNumbered(pdu, opcode, directory, &output)
@@ -116,6 +124,7 @@ package struct TargetConnection: ~Copyable {
             self.reject(pdu.header, .tooManyImmediateCommands, &output)
             return .nothing
         }
+        self.sent?.forget(command.initiatorTaskTag)
         if let violation = self.unsolicitedDataViolation(command) {
             self.reject(pdu.header, .protocolError, &output)
             return .close(reason: violation)

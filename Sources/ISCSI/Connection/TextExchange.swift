@@ -100,7 +100,6 @@ extension TargetConnection {
         _ output: inout ByteBuffer
     ) {
         var header = BasicHeaderSegment(.textResponse, flags: (isFinal ? 0x80 : 0) | (isContinued ? 0x40 : 0))
-        header.dataSegmentLength = text.readableBytes
         header.lun = request.lun
         header.initiatorTaskTag = request.initiatorTaskTag
         if isFinal {
@@ -111,9 +110,6 @@ extension TargetConnection {
             }
             header[field: 20] = self.text.targetTransferTag
         }
-        self.write(&header, advancingStatSN: true, &output)
-        guard text.readableBytes > 0 else { return }
-        output.writeImmutableBuffer(text)
-        self.endDataSegment(length: text.readableBytes, &output)
+        self.writeNumbered(&header, data: text, &output)
     }
 }

@@ -62,6 +62,7 @@ package enum InitiatorEvent: Sendable {
 /// What a target did that ends the connection (error recovery level 0).
 package enum TargetViolation: Error, Sendable, Equatable {
     case unknownPDU
+    case damagedData
     case unknownTask(UInt32)
     case wrongStatSN(expected: UInt32, got: UInt32)
     case wrongDataSN(expected: UInt32, got: UInt32)
@@ -77,6 +78,7 @@ extension TargetViolation: CustomStringConvertible {
     package var description: String {
         switch self {
         case .unknownPDU: "the target sent a PDU that no target sends"
+        case .damagedData: "the data digest does not match"
         case .unknownTask(let tag): "the target answers task \(tag), which is not under way"
         case .wrongStatSN(let expected, let got): "the target sent StatSN \(got) where \(expected) was to come"
         case .wrongDataSN(let expected, let got): "the target sent DataSN \(got) where \(expected) was to come"

@@ -12,6 +12,7 @@ extension InitiatorConnection {
     ) throws(TargetViolation) -> InitiatorEvent {
         let header = pdu.header
         guard let opcode = header.opcode else { throw .unknownPDU }
+        guard !pdu.isDamaged else { throw .damagedData }
         self.noteWindow(header)
         switch opcode {
         case .dataIn:

@@ -12,6 +12,8 @@ package struct PDU: Sendable {
     package var data: ByteBuffer
     /// Whether this is a further piece of a Data-Out whose first piece was a PDU before.
     package var isContinuation = false
+    /// Whether the data does not match its digest: nothing may be done with it.
+    package var isDamaged = false
 
     package init(header: BasicHeaderSegment, additionalHeaders: ByteBuffer? = nil, data: ByteBuffer = ByteBuffer()) {
         self.header = header

@@ -63,7 +63,7 @@ struct PDUCutter: Sendable {
         }
         guard layout.data > 0 else { return .pdu(pdu) }
         if self.hasDataDigest {
-            try self.verifyDataDigest(layout, buffer)
+            pdu.isDamaged = !self.matchesDataDigest(layout, buffer)
         }
         if let data = buffer.readSlice(length: layout.data) {
             pdu.data = data
@@ -130,11 +130,9 @@ struct PDUCutter: Sendable {
         }
     }
 
-    private func verifyDataDigest(_ layout: Layout, _ buffer: ByteBuffer) throws(FramingError) {
+    private func matchesDataDigest(_ layout: Layout, _ buffer: ByteBuffer) -> Bool {
         let span = buffer.readableBytesSpan
         let covered = layout.data + paddingLength(layout.data)
-        guard CRC32C.checksum(span.extracting(0..<covered)) == CRC32C.stored(span, at: covered) else {
-            throw .dataDigestMismatch
-        }
+        return CRC32C.checksum(span.extracting(0..<covered)) == CRC32C.stored(span, at: covered)
     }
 }

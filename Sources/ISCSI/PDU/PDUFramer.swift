@@ -83,12 +83,12 @@ package struct PDUFramer: Sendable {
     }
 }
 
-/// Why a stream cannot be cut any further: the connection has to end (error recovery level 0).
+/// Why a stream cannot be cut any further: the connection has to end, at any error recovery level. A header that does not
+/// match its digest may lie about its length, and nothing tells where the next PDU begins (RFC 7143 §7.8).
 package enum FramingError: Error, Equatable {
     case additionalHeaderTooLong(Int)
     case dataSegmentTooLong(Int, limit: Int)
     case headerDigestMismatch
-    case dataDigestMismatch
 }
 
 extension FramingError: CustomStringConvertible {
@@ -100,8 +100,6 @@ extension FramingError: CustomStringConvertible {
             "a data segment of \(length) bytes; MaxRecvDataSegmentLength is \(limit)"
         case .headerDigestMismatch:
             "the header digest does not match"
-        case .dataDigestMismatch:
-            "the data digest does not match"
         }
     }
 }
