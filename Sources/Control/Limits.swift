@@ -18,6 +18,10 @@ package enum Limits {
     package static let openFiles: UInt = 1024
     /// People who watch timelines at the same time.
     package static let followers = 64
+    /// Events that wait for one listener; beyond them it loses the oldest.
+    package static let eventsPerListener = 256
+    /// Seconds between two signs of life to those who listen.
+    package static let pingSeconds = 15.0
     /// Seconds for which a machine that nobody configured is not logged again.
     package static let unknownMachineSilenceSeconds = 60.0
     /// Unknown machines whose last log line is remembered.

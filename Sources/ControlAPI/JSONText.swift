@@ -2,6 +2,7 @@
 // SPDX-FileCopyrightText: the Apus authors
 
 import FoundationEssentials
+package import Model
 package import NIOCore
 
 /// JSON as text: the one place that knows how it is written and read.
@@ -9,6 +10,22 @@ package enum JSONText {
     /// One line, for the wire.
     package static func line(_ value: some Encodable) throws -> ByteBuffer {
         try Self.encode(value, [.sortedKeys, .withoutEscapingSlashes])
+    }
+
+    /// A whole document, one line.
+    package static func line(_ value: JSONValue) -> ByteBuffer {
+        var writer = JSONWriter(isPretty: false)
+        writer.write(value)
+        return writer.text
+    }
+
+    /// A whole document, indented.
+    package static func pretty(_ value: JSONValue) -> ByteBuffer {
+        var writer = JSONWriter(isPretty: true)
+        writer.write(value)
+        var text = writer.text
+        text.writeString("\n")
+        return text
     }
 
     /// Indented, for files and people.

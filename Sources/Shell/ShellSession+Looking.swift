@@ -96,7 +96,7 @@ extension ShellSession {
         guard let entry = configuration.savedEntry(at: path) else {
             return "\(path): \(try await self.node(at: path).summary)\n"
         }
-        let text = try JSONText.pretty(entry.hidingSecrets)
+        let text = JSONText.pretty(entry.hidingSecrets)
         return String(decoding: text.readableBytesView, as: UTF8.self)
     }
 

@@ -152,7 +152,7 @@ struct ClientShowCommand: AsyncParsableCommand {
     func run() async throws {
         let client = try await self.options.administration.client(self.name)
         if self.json {
-            StandardOutput.write(try JSONText.pretty(client.json))
+            StandardOutput.write(JSONText.pretty(client.json))
         } else {
             let surroundings = Surroundings(stateFolder: self.options.state)
             print(TextTable.format(client.description(in: surroundings)))

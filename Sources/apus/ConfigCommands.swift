@@ -44,7 +44,7 @@ struct ConfigShowCommand: AsyncParsableCommand {
                 try await administration.configuration()
             }
         let shown = self.secrets ? report.configuration : report.configuration.hidingSecrets
-        StandardOutput.write(try JSONText.pretty(shown))
+        StandardOutput.write(JSONText.pretty(shown))
     }
 }
 

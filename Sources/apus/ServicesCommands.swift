@@ -123,7 +123,7 @@ struct ServicesShowCommand: AsyncParsableCommand {
             print("no boot services; set them up: apus services set --interface IF --address ADDRESS --dhcp proxy")
             return
         }
-        StandardOutput.write(try JSONText.pretty(settings.json))
+        StandardOutput.write(JSONText.pretty(settings.json))
     }
 }
 

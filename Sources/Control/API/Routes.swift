@@ -14,13 +14,20 @@ enum Routes {
         let router = Router(context: BasicRequestContext.self)
         router.add(middleware: ErrorAnswers())
         let api = router.group("v1")
+        Self.addWatching(daemon, to: router, api)
         api.get("status") { _, _ in try Self.answer(await daemon.status()) }
-        api.get("configuration") { _, _ in try Self.answer(await daemon.configurationReport()) }
+        api.get("configuration") { _, _ in
+            let report = await daemon.configurationReport()
+            var response = try Self.answer(report)
+            response.headers[.eTag] = "\"\(report.generation)\""
+            return response
+        }
         api.post("changes") { request, _ in
             let change = try await Self.body(ChangeRequest.self, of: request)
             return try Self.answer(
                 await daemon.change(
-                    Self.change(change.change), expecting: change.expecting, dryRun: change.dryRun ?? false,
+                    Self.change(change.change), expecting: change.expecting ?? Self.matching(request),
+                    dryRun: change.dryRun ?? false,
                     keepGoing: change.keepGoing ?? false))
         }
         api.post("reload") { _, _ in try Self.answer(await daemon.reload()) }
@@ -70,6 +77,16 @@ enum Routes {
         text.writeString("\n")
         return Response(
             status: status, headers: [.contentType: "application/json"], body: ResponseBody(byteBuffer: text))
+    }
+
+    /// Methods and paths, as `GET /v1/clients/:name/reset`.
+    static func names(_ daemon: Daemon) -> [String] {
+        Self.router(daemon).routes.map(\.description)
+    }
+
+    /// The version that `If-Match: "12"` asks for (RFC 9110 §13.1.1).
+    private static func matching(_ request: Request) -> Int? {
+        request.headers[.ifMatch].flatMap { Int($0.filter { $0 != "\"" }) }
     }
 
     private static func change(_ json: JSONValue) throws(ChangeFailure) -> Change {

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // SPDX-FileCopyrightText: the Apus authors
 
+import BootStory
 package import ControlAPI
 import Logging
 package import Model
@@ -95,6 +96,8 @@ extension Daemon {
                 if terms.isSaved { try await self.save(changed) }
                 self.configuration = changed
                 self.generation += 1
+                self.listeners.tell(
+                    .configuration, "\(self.generation)", words.joined(separator: "; "), at: .now())
             }
             self.unreadable = unreadable
             self.problems = unreadable + newProblems + faults + (await self.staleDisks(in: surroundings))

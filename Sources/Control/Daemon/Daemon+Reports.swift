@@ -31,7 +31,13 @@ extension Daemon {
             configurationPath: self.options.configurationPath, generation: self.generation,
             portals: self.running.portals.sorted().map(\.description), boot: self.running.boot.map(BootStatus.init),
             targets: self.running.targets.values.sorted { $0.name < $1.name }.map(self.status),
-            sessions: sessions.map(SessionStatus.init).sorted { $0.id < $1.id },
+            sessions: sessions.map { session in
+                var status = SessionStatus(session)
+                status.commandsPerSecond = self.rates[session.id]?.commands
+                status.bytesReadPerSecond = self.rates[session.id]?.bytesRead
+                status.bytesWrittenPerSecond = self.rates[session.id]?.bytesWritten
+                return status
+            }.sorted { $0.id < $1.id },
             machines: self.configuration.boot.clients.map { self.status(of: $0, at: now) },
             problems: self.problems + self.otherServers)
     }

@@ -30,7 +30,7 @@ package enum StoryFailure: Error, Sendable, CustomStringConvertible {
         switch self {
         case .noSuchClient(let refusal): refusal.description
         case .tooManyFollowers:
-            "\(Limits.followers) others watch timelines already; end one of them (^C) and try again"
+            "\(Limits.followers) others watch already; end one of them (^C) and try again"
         }
     }
 }
@@ -56,6 +56,7 @@ extension Daemon {
             self.tell(known, sight, at: event.at)
         case .session(let session):
             self.log(session)
+            self.tellListeners(of: session, at: event.at)
             let (initiator, target, remote, sight) = session.sight
             let mac =
                 self.chronicle.mac(ofInitiator: initiator) ?? self.chronicle.mac(atAddress: Self.host(remote))
@@ -78,8 +79,14 @@ extension Daemon {
     func countProgress() async {
         let now = Instant.now()
         defer { self.noteSilence(at: now) }
+        if now.seconds(since: self.lastPing) >= Limits.pingSeconds {
+            self.lastPing = now
+            self.listeners.ping()
+        }
         guard !self.running.targets.isEmpty else { return }
-        for session in await self.seams.targets.sessions() where !session.isDiscovery {
+        let sessions = await self.seams.targets.sessions()
+        self.rates.look(at: sessions, at: now)
+        for session in sessions where !session.isDiscovery {
             guard let mac = self.chronicle.mac(ofInitiator: session.initiatorName) else { continue }
             self.tell(
                 mac,

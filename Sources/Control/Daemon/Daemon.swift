@@ -42,6 +42,9 @@ package actor Daemon {
     var unknownMachines = UnknownMachines()
     var followers: [Int: Follower] = [:]
     var nextFollower = 0
+    var listeners = EventListeners()
+    var lastPing = Instant.now()
+    var rates = SessionRates()
     private var lastTurn: Task<Void, Never>?
 
     package struct Options: Sendable {
@@ -113,6 +116,7 @@ package actor Daemon {
         self.eventInbox.finish()
         for follower in self.followers.values { follower.lines.finish() }
         self.followers = [:]
+        self.listeners.finish()
     }
 
     /// Takes in what the servers see and looks at the sessions' counters once a second, until `stop`.

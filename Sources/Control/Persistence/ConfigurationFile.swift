@@ -67,7 +67,7 @@ package struct ConfigurationFile: Sendable {
                 try SystemFiles.makeFolder(self.historyFolder, mode: 0o700)
                 try SystemFiles.giveToOwnerOfFolder(self.historyFolder)
             }
-            let text = try JSONText.pretty(configuration.json)
+            let text = JSONText.pretty(configuration.json)
             let temporary = self.path + ".new"
             let file = try FileDescriptor.open(
                 FilePath(temporary), .writeOnly, options: [.create, .truncate, .closeOnExec],

@@ -19,7 +19,7 @@ extension StatusReport {
         lines.append("portals: \(self.portals.isEmpty ? "none" : self.portals.joined(separator: ", "))")
         lines += self.section("machines", self.machines.map { self.line(of: $0) })
         lines += self.section("targets", self.targets.flatMap { self.lines(of: $0) })
-        lines += self.section("sessions", self.sessions.map { self.line(of: $0) })
+        lines += self.section("sessions", self.sessions.flatMap { self.lines(of: $0) })
         lines += self.section("problems", self.problems.map { "\($0.severity.rawValue): \($0)" })
         return lines.joined(separator: "\n") + "\n"
     }
@@ -45,11 +45,21 @@ extension StatusReport {
             }
     }
 
+    private func lines(of session: SessionStatus) -> [String] {
+        let parameters = session.parameters.sorted { $0.key < $1.key }.map { "\($0)=\($1)" }
+        return [self.line(of: session)] + (parameters.isEmpty ? [] : ["  " + parameters.joined(separator: " ")])
+    }
+
     private func line(of session: SessionStatus) -> String {
         var line = "\(session.initiator) at \(session.remoteAddress)"
         guard !session.isDiscovery else { return line + ": discovery" }
         line += " on \(session.target): \(session.commands) commands, "
         line += Quantity.traffic(session.bytesRead, session.bytesWritten)
+        if let commands = session.commandsPerSecond, commands > 0 {
+            let read = Quantity.bytes(UInt64(session.bytesReadPerSecond ?? 0))
+            let written = Quantity.bytes(UInt64(session.bytesWrittenPerSecond ?? 0))
+            line += "; now \(UInt64(commands)) commands/s, \(read)/s read, \(written)/s written"
+        }
         if let idle = session.idleSeconds { line += ", last I/O \(Quantity.seconds(idle)) ago" }
         return line
     }

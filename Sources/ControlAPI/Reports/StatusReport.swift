@@ -103,6 +103,10 @@ package struct SessionStatus: Codable, Sendable, Hashable {
     package var bytesRead: UInt64
     package var bytesWritten: UInt64
     package var idleSeconds: Double?
+    /// Over the last second or so; nil for a session that is younger.
+    package var commandsPerSecond: Double?
+    package var bytesReadPerSecond: Double?
+    package var bytesWrittenPerSecond: Double?
 
     package init(
         id: UInt64, initiator: String, alias: String?, isid: String, target: String, isDiscovery: Bool,

@@ -31,7 +31,7 @@ struct Workplace {
         try await Self.perform("mount", ["-t", "tmpfs", "-o", "mode=0700", "tmpfs", self.mountPoint])
         for command in Laboratory.commands { try await Self.perform("ip", command) }
         let configuration = Laboratory.configuration(for: options.client)
-        let text = try JSONText.pretty(configuration.json)
+        let text = JSONText.pretty(configuration.json)
         try Self.write(Array(text.readableBytesView), to: place.configuration)
         return place
     }

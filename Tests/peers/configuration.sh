@@ -1,0 +1,142 @@
+#!/usr/bin/env bash
+# SPDX-License-Identifier: Apache-2.0
+# SPDX-FileCopyrightText: the Apus authors
+#
+# A configuration that cannot be lost: fifty shells at once, and a daemon that is killed in the midst of two hundred
+# changes. And what backstores' attributes mean to libiscsi's initiator.
+set -u
+source "$(dirname "$0")/tools/library.sh"
+needs python3 iscsi-inq iscsi-readcapacity16
+
+here=(--config "$work/saveconfig.json" --state "$work/state" --socket "$work/socket")
+shell() { "$apus" shell "${here[@]}" "$@"; }
+answers() { "$apus" status "${here[@]}"; }
+serve() {
+    "$apus" serve "${here[@]}" 2>>"$work/daemon.log" &
+    daemon=$!
+    pids+=("$daemon")
+    for _ in $(seq 200); do
+        ! answers >/dev/null 2>&1 || return 0
+        sleep 0.02
+    done
+    return 1
+}
+
+fifty() {
+    local shells=() number
+    for number in $(seq 50); do
+        shell /backstores/ramdisk create "disk$number" 1M &
+        shells+=($!)
+    done
+    wait "${shells[@]}"
+}
+all_fifty() {
+    python3 - "$work/saveconfig.json" <<'PYTHON'
+import json, sys
+names = {entry["name"] for entry in json.load(open(sys.argv[1]))["storage_objects"]}
+assert names == {f"disk{number}" for number in range(1, 51)}, sorted(names)
+PYTHON
+}
+check "the daemon starts" serve
+check "fifty shells at once" fifty
+check "lose no change of each other's" all_fifty
+
+# attribute NAME=VALUE…: a target whose LUN 0 has these attributes, at $url.
+port=$((20000 + RANDOM % 20000))
+attributes() {
+    local name=iqn.2026-11.org.example:attributes
+    shell /iscsi delete "$name" >/dev/null 2>&1
+    shell /backstores/ramdisk delete told >/dev/null 2>&1
+    shell /backstores/ramdisk create told 64M && shell /backstores/ramdisk/told set attribute "$@" &&
+        shell /iscsi create "$name" && shell "/iscsi/$name/tpg1" set attribute generate_node_acls=1 &&
+        shell "/iscsi/$name/tpg1/portals" delete 0.0.0.0 3260 &&
+        shell "/iscsi/$name/tpg1/portals" create 127.0.0.1 "$port" &&
+        shell "/iscsi/$name/tpg1/luns" create /backstores/ramdisk/told || return 1
+    url=iscsi://127.0.0.1:$port/$name/0
+}
+says() {
+    local words=$1
+    shift
+    "$@" "$url" | tee "$work/said" | grep -E -- "$words" || { cat "$work/said" && false; }
+}
+check "attributes are set" attributes block_size=4096 is_nonrot=0 max_unmap_lba_count=7 emulate_tpu=1
+check "block_size is the block's size" says 'Block Length: *4096|4096' iscsi-readcapacity16
+check "max_unmap_lba_count is in the Block Limits page" says 'maximum unmap lba count: *7$' iscsi-inq -e 1 -c 176
+check "attributes are changed" attributes is_nonrot=1 emulate_tpu=0 emulate_tpws=0
+check "without emulate_tpu nothing can be unmapped" says 'LBPME: *0|lbpme: *0' iscsi-readcapacity16
+check "a size that no block has is refused" eval '! shell /backstores/ramdisk/told set attribute block_size=1000'
+
+# Round N puts a configuration of some number of RAM disks, all named after the round, in the place of the one before,
+# and kills the daemon at some moment of it.
+kill -KILL "$daemon"
+wait "$daemon" 2>/dev/null
+rm -rf "$work"/saveconfig.json*
+cat >"$work/rounds.py" <<'PYTHON'
+import json, os, random, signal, subprocess, sys, time
+
+apus, folder, seed = sys.argv[1], sys.argv[2], int(sys.argv[3])
+dice = random.Random(seed)
+here = ["--config", f"{folder}/saveconfig.json", "--state", f"{folder}/state", "--socket", f"{folder}/socket"]
+quiet = {"stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL}
+
+def serve():
+    daemon = subprocess.Popen([apus, "serve", *here], **quiet)
+    while subprocess.run([apus, "status", *here], **quiet).returncode != 0:
+        assert daemon.poll() is None, f"seed {seed}: the daemon did not start from what it was left with"
+        time.sleep(0.01)
+    return daemon
+
+def present():
+    """The round that the file is of; every one of its disks must be there."""
+    try:
+        names = [entry["name"] for entry in json.load(open(f"{folder}/saveconfig.json"))["storage_objects"]]
+    except FileNotFoundError:
+        return 0
+    rounds = {tuple(map(int, name.split("-")[1:3])) for name in names}
+    assert len(rounds) == 1, f"seed {seed}: of several rounds: {names}"
+    number, count = rounds.pop()
+    assert len(names) == count, f"seed {seed}: {len(names)} of {count} disks"
+    return number
+
+before, made, delay = 0, 0, 0.05
+for number in range(1, 201):
+    count = dice.randint(1, 40)
+    document = {"targets": [], "storage_objects": [
+        {"plugin": "ramdisk", "name": f"disk-{number}-{count}-{index}", "size": 1 << 20} for index in range(count)]}
+    with open(f"{folder}/next.json", "w") as file:
+        json.dump(document, file)
+    daemon = serve()
+    client = subprocess.Popen([apus, "config", "apply", f"{folder}/next.json", *here], **quiet)
+    time.sleep(delay * dice.uniform(0.7, 1.3))
+    daemon.send_signal(signal.SIGKILL)
+    daemon.wait()
+    acknowledged = client.wait() == 0
+    after = present()
+    assert after in (before, number), f"seed {seed}: round {number} left the configuration of round {after}"
+    assert after == number or not acknowledged, f"seed {seed}: round {number} was acknowledged and is lost"
+    # Homes in on the moment of the change, however fast this machine is.
+    delay *= 0.9 if after == number else 1.1
+    made += after == number
+    before = after
+assert 0 < made < 200, f"seed {seed}: {made} of 200 changes were made; the moment was never met"
+PYTHON
+seed=$RANDOM
+check "kill -9 in each of two hundred changes leaves the old or the new configuration (seed $seed)" \
+    python3 "$work/rounds.py" "$apus" "$work" "$seed"
+
+# Devices: where the kernel gives us one.
+if [ -e /dev/loop-control ]; then
+    needs losetup mke2fs
+    truncate -s 32M "$work/device.img"
+    device=$(losetup -f --show "$work/device.img")
+    check "the daemon starts again" serve
+    check "a block device is served" shell /backstores/block create device "$device"
+    check "one at a time: it is opened exclusively" eval '! mke2fs -q "$device"'
+    check "and given back" shell /backstores/block delete device
+    mke2fs -q "$device" && mkdir "$work/mounted" && mount "$device" "$work/mounted"
+    mounted() { shell /backstores/block create device "$device" 2>&1 | grep 'is mounted or otherwise in use'; }
+    check "a mounted one is refused in words" mounted
+    umount "$work/mounted"
+    losetup -d "$device"
+fi
+finish
