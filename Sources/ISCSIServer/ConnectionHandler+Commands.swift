@@ -20,7 +20,10 @@ extension ConnectionHandler {
         }
         let nexus = self.live.nexus(at: lun)
         let step = command.withCDB { cdb in
-            unit.withUnit { $0.begin(cdb, expectedDataOut: command.expectedDataOut, nexus: nexus) }
+            unit.withUnit {
+                $0.begin(
+                    cdb, expectedDataOut: command.expectedDataOut, attribute: command.attribute, nexus: nexus)
+            }
         }
         self.take(step, command, unit)
     }
@@ -61,6 +64,8 @@ extension ConnectionHandler {
             task.wantedDataOut = wantedDataOut
             self.pending[command.initiatorTaskTag] = task
             self.beginCopy(machine, continuation, task)
+        case .wait(let ticket, let drains):
+            self.wait(ticket, drains: drains, command, unit)
         case .remember(let change, let continuation):
             self.connection.open(command)
             let task = PendingTask(command, unit, .perform(continuation))
@@ -90,7 +95,7 @@ extension ConnectionHandler {
             self.finish(task, result)
         case .finish(let result):
             self.finishAfterAborting(task, result)
-        case .write, .collect:
+        case .write, .collect, .wait:
             preconditionFailure("Data-Out is received once, before anything else is done with a command")
         }
     }
@@ -99,10 +104,11 @@ extension ConnectionHandler {
         self.connection.complete(
             command, status: result.status.rawValue, sense: result.sense, dataIn: result.dataIn,
             transferred: transferred, output: &self.output)
+        if result.status == .checkCondition { self.checkConditionSent(for: command) }
     }
 
     func finish(_ task: PendingTask, _ result: CommandResult, transferred: Int = 0) {
-        self.pending[task.command.initiatorTaskTag] = nil
+        self.remove(task)
         self.finish(task.command, result, transferred: max(transferred, task.wantedDataOut))
     }
 
@@ -144,6 +150,7 @@ extension ConnectionHandler {
                 "the store failed", metadata: ["unit": "\(task.unit.identity.product)", "error": "\(error)"])
         }
         switch task.work {
+        case .wait: preconditionFailure("a store was asked for a task that waits")
         case .read: self.readAnswered(result, task)
         case .write: self.writeAnswered(result, task)
         case .copy(let work, let continuation): self.copyAnswered(result, work, continuation, task)

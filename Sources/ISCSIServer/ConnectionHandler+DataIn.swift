@@ -53,7 +53,7 @@ extension ConnectionHandler {
     private func proceed(_ task: PendingTask, _ progress: Progress) {
         switch progress {
         case .finished:
-            self.pending[task.command.initiatorTaskTag] = nil
+            self.remove(task)
         case .noRoom:
             self.waitingReads.append(task)
         case .needsRequest:

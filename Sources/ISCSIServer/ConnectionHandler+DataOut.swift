@@ -84,6 +84,10 @@ extension ConnectionHandler {
             let nexus = self.session.nexus
             let step = task.unit.withUnit { $0.resume(continuation, with: .collected(gathered), nexus: nexus) }
             self.takeNext(step, task)
+        case .wait(var gathered, _):
+            gathered.writeImmutableBuffer(data)
+            task.work = .wait(gathered, hasAllData: isLast)
+            self.beginIfReady(task)
         case .read, .perform, .copy:
             preconditionFailure("a task without Data-Out was given some")
         }

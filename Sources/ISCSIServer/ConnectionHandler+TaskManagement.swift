@@ -20,7 +20,9 @@ extension ConnectionHandler {
             self.answer(request, when: [self.live.abortTasks(of: unit)])
         case .clearTaskSet:
             guard let unit = self.unit(request.lun) else { return self.answer(request, .noSuchLUN) }
-            let others = self.server.abortTasks(of: unit, except: self.session.id, areCleared: true)
+            let isAlone = unit.withUnit { $0.hasTaskSetPerNexus }
+            let others =
+                isAlone ? [] : self.server.abortTasks(of: unit, except: self.session.id, areCleared: true)
             self.answer(request, when: others + [self.live.abortTasks(of: unit)])
         case .logicalUnitReset:
             guard let unit = self.unit(request.lun) else { return self.answer(request, .noSuchLUN) }
@@ -30,7 +32,9 @@ extension ConnectionHandler {
         case .targetColdReset:
             self.reset(self.live.allUnits, request, endsSessions: true)
         case .clearACA:
-            self.answer(request, .notSupported)
+            guard let unit = self.unit(request.lun) else { return self.answer(request, .noSuchLUN) }
+            unit.clearACA(by: self.session.nexus.id)
+            self.answer(request, .complete)
         case .taskReassign:
             self.answer(request, .reassignmentNotSupported)
         }
@@ -61,7 +65,7 @@ extension ConnectionHandler {
         for task in tasks {
             task.isAborted = true
             self.forgetCopy(task)
-            self.pending[task.command.initiatorTaskTag] = nil
+            self.remove(task)
             self.connection.close(task.command.initiatorTaskTag)
             if task.requestsInFlight > 0 {
                 self.aborted.append(task)
@@ -85,6 +89,7 @@ extension ConnectionHandler {
         guard task.requestsInFlight == 0 else { return }
         self.aborted.removeAll { $0 === task }
         task.idle?.succeed()
+        task.leave()
     }
 
     /// Ends a task whose Data-Out was lost, when no store works for it any longer.
@@ -105,6 +110,7 @@ extension ConnectionHandler {
         let aborted = self.server.abortTasks(of: task.unit, ofNexuses: Set(result.abortsTasksOf))
         EventLoopFuture.andAllComplete(aborted, on: loop).whenComplete { _ in
             let (handler, task) = bound.value
+            task.unit.beginEnabledTasks()
             guard !task.isAborted else { return }
             handler.finish(task, result)
             handler.schedulePass()

@@ -234,11 +234,17 @@ extension ISCSIServer {
     private func abortTasks(
         of unit: ServedUnit, areCleared: Bool, where matches: (Session) -> Bool
     ) -> [EventLoopFuture<Void>] {
-        let sessions = self.state.withLock { state in
-            state.sessions.values.filter { matches($0.session) }.map(\.live)
+        self.lives(where: matches).map { live in
+            live.eventLoop.flatSubmit {
+                live.value.abortTasks(of: unit, areCleared: areCleared, isByOther: true)
+            }
         }
-        return sessions.map { live in
-            live.eventLoop.flatSubmit { live.value.abortTasks(of: unit, areCleared: areCleared) }
+    }
+
+    /// The sessions that match, each for its event loop.
+    func lives(where matches: (Session) -> Bool) -> [NIOLoopBound<LiveSession>] {
+        self.state.withLock { state in
+            state.sessions.values.filter { matches($0.session) }.map(\.live)
         }
     }
 }

@@ -125,7 +125,7 @@ extension LiveSession {
         self.isOver = true
         let nexus = self.session.nexus.id
         for unit in self.allUnits {
-            unit.withUnit { $0.nexusEnded(nexus) }
+            unit.nexusEnded(nexus)
         }
         self.server.leave(self.session, reason: self.hasBegun ? reason : nil)
     }
@@ -191,7 +191,7 @@ extension LiveSession {
         }
         let aborted = dropped.map { self.abortTasks(of: $0) }
         for unit in dropped {
-            unit.withUnit { $0.nexusEnded(nexus.id) }
+            unit.nexusEnded(nexus.id)
         }
         return EventLoopFuture.andAllSucceed(aborted, on: self.loop)
     }
@@ -208,21 +208,35 @@ extension LiveSession {
     /// Aborts this session's tasks at `unit`; the future tells when no store works for them, nor for those that were
     /// aborted before.
     ///
-    /// - Parameter areCleared: whether another session's CLEAR TASK SET does it, or SANITIZE, which this one learns if it loses any.
+    /// - Parameters:
+    ///   - areCleared: whether another session's CLEAR TASK SET does it, or SANITIZE, which this one learns if it loses
+    ///     any.
+    ///   - isByOther: whether another nexus does it, so that TAS decides how this one learns.
+    ///   - spared: the one task that goes on.
     func abortTasks(
-        of unit: ServedUnit, areCleared: Bool = false, except spared: PendingTask? = nil
+        of unit: ServedUnit, areCleared: Bool = false, isByOther: Bool = false, except spared: PendingTask? = nil
     ) -> EventLoopFuture<Void> {
+        let isReported = isByOther && unit.withUnit { $0.reportsAbortedTasks }
         var count = 0
         for handler in self.connections {
             let tasks = handler.pending.values.filter { $0.unit === unit && $0 !== spared }
             count += tasks.count
             handler.abort(tasks)
+            if isReported { handler.reportAborted(tasks) }
         }
-        if areCleared, count > 0 {
+        if areCleared, !isReported, count > 0 {
             let nexus = self.session.nexus.id
             unit.withUnit { $0.tasksCleared(of: [nexus]) }
         }
         return self.whenIdle { $0.unit === unit }
+    }
+
+    /// The open tasks at `unit` whose order does not matter.
+    func tasks(of unit: ServedUnit) -> [PendingTask] {
+        (self.connections + self.leaving).flatMap { handler in
+            handler.pending.values.filter { $0.unit === unit && $0.ticket == nil }
+                + handler.aborted.filter { $0.unit === unit && $0.ticket == nil }
+        }
     }
 
     /// Tells when no store works any longer for the aborted tasks that match.

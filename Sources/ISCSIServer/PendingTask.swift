@@ -21,8 +21,16 @@ final class PendingTask {
     var isAborted = false
     /// Fulfilled when an aborted task's last request has been answered.
     var idle: EventLoopPromise<Void>?
+    /// Where its order among the unit's tasks matters, until it has left them.
+    var ticket: TaskTicket?
+    /// Whether a task that waits for others has its turn.
+    var mayBegin = false
+    /// Fulfilled when the task is over and no store works for it.
+    private var ended: EventLoopPromise<Void>?
 
     enum Work {
+        /// Others come first; Data-Out is gathered.
+        case wait(ByteBuffer, hasAllData: Bool)
         case read(ReadWork)
         case write(WriteWork)
         /// Data-Out that is gathered for the logical unit.
@@ -37,6 +45,21 @@ final class PendingTask {
         self.command = command
         self.unit = unit
         self.work = work
+    }
+
+    func whenEnded(on loop: any EventLoop) -> EventLoopFuture<Void> {
+        let promise = self.ended ?? loop.makePromise(of: Void.self)
+        self.ended = promise
+        return promise.futureResult
+    }
+
+    /// The task is over and no store works for it: those that wait for it may begin.
+    func leave() {
+        self.ended?.succeed()
+        self.ended = nil
+        guard let ticket else { return }
+        self.ticket = nil
+        self.unit.left(ticket)
     }
 }
 

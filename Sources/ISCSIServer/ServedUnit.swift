@@ -14,6 +14,13 @@ package final class ServedUnit: Sendable {
     private let state: Mutex<LogicalUnit>
     private let memory: MemoryQueue?
     let sanitizeRunner = SanitizeRunner()
+    private let waiting = Mutex<[TaskTicket: Waiting]>([:])
+
+    /// A task that waits for its turn: which has come already, or what is then to be done.
+    private enum Waiting: Sendable {
+        case mayBegin
+        case begins(@Sendable () -> Void)
+    }
 
     /// - Parameters:
     ///   - info: what is reported of the store, where that is not the store's own word.
@@ -33,6 +40,51 @@ package final class ServedUnit: Sendable {
     /// Ends what the unit does by itself, before its store is closed.
     package func stop() async {
         await self.sanitizeRunner.stop()
+    }
+
+    /// Calls `begin`, on any thread, when the task may begin.
+    func whenEnabled(_ ticket: TaskTicket, _ begin: @escaping @Sendable () -> Void) {
+        let mayBegin = self.waiting.withLock { waiting in
+            if case .mayBegin? = waiting.removeValue(forKey: ticket) { return true }
+            waiting[ticket] = .begins(begin)
+            return false
+        }
+        if mayBegin { begin() } else { self.beginEnabledTasks() }
+    }
+
+    /// The tasks that began before an ordered one have ended.
+    func drained(_ ticket: TaskTicket) {
+        self.withUnit { $0.drained(ticket) }
+        self.beginEnabledTasks()
+    }
+
+    /// A task is over.
+    func left(_ ticket: TaskTicket) {
+        self.withUnit { $0.left(ticket) }
+        self.waiting.withLock { $0[ticket] = nil }
+        self.beginEnabledTasks()
+    }
+
+    func nexusEnded(_ nexus: UInt64) {
+        self.withUnit { $0.nexusEnded(nexus) }
+        self.beginEnabledTasks()
+    }
+
+    func clearACA(by nexus: UInt64) {
+        self.withUnit { $0.clearACA(by: nexus) }
+        self.beginEnabledTasks()
+    }
+
+    /// Begins the waiting tasks whose turn has come; called when something ended that may have held them back.
+    func beginEnabledTasks() {
+        for ticket in self.withUnit({ $0.takeEnabledTasks() }) {
+            let begin: (@Sendable () -> Void)? = self.waiting.withLock { waiting in
+                if case .begins(let begin)? = waiting.removeValue(forKey: ticket) { return begin }
+                waiting[ticket] = .mayBegin
+                return nil
+            }
+            begin?()
+        }
     }
 
     /// Brings a change of the unit's memory to stable storage and settles it with the unit; `completion` comes on any

@@ -73,6 +73,10 @@ package enum Limits {
     static let savedModePages = 64
     static let modePageBytes = 1024
 
+    /// Tasks whose order matters, of all nexuses of a unit; TASK SET FULL beyond. Far more than the command windows of the
+    /// few initiators that use ordered tasks.
+    static let orderedTasks = 512
+
     /// Unit attentions that wait for one nexus; SAM-5 §5.14 lets older ones be dropped for POWER ON beyond that.
     static let pendingAttentions = 16
 }

@@ -20,6 +20,7 @@ extension LogicalUnit {
         self.attentions.end(id)
         self.medium.preventing.remove(id)
         self.copies.nexusEnded(id)
+        self.clearACA(by: id)
         if self.reservation?.holder == id {
             self.reservation = nil
         }
@@ -32,6 +33,7 @@ extension LogicalUnit {
         self.medium.preventing.removeAll()
         self.modes.reset()
         self.modes.restore(self.savedModePages)
+        self.tasks.clearACA()
         self.attentions.addForAll(.busDeviceReset)
     }
 

@@ -8,7 +8,7 @@ package import Block
 /// It is a value without locks or clocks; whoever shares it guards it (the server with a `Mutex`), asks `begin` what a
 /// command needs and does that. Reads and writes are answered without allocating:
 ///
-///     begin ─► reservation conflict? ─► unit attention? ─► medium? ─► write-protected? ─► the command's handler
+///     begin ─► order of tasks? ─► reservation conflict? ─► unit attention? ─► medium? ─► write-protected? ─► the command's handler
 ///
 /// The order is SAM-5's (§5.3.3): a conflict takes precedence over sense data, and leaves the unit attention waiting.
 package struct LogicalUnit: Sendable {
@@ -27,6 +27,7 @@ package struct LogicalUnit: Sendable {
     var copies = CopyRecords()
     /// Nil while all is as usual.
     var sanitizing: Sanitizing?
+    var tasks = TaskSet()
     /// The target port groups as they stand, and as they were configured before SET TARGET PORT GROUPS.
     package internal(set) var ports = TargetPortGroups.standard {
         didSet { self.hasInactivePorts = self.ports.hasInactive }
@@ -64,11 +65,17 @@ package struct LogicalUnit: Sendable {
 
     /// Decides what `cdb` needs first. `cdb` has 16 bytes, or more where an extended CDB came. `expectedDataOut` is the
     /// expected data transfer length of a command that the initiator marked as writing, 0 of one that it did not;
-    /// commands whose meaning hangs on the exact length check it.
+    /// commands whose meaning hangs on the exact length check it. `ticket` is that of a task which had to wait.
     package mutating func begin(
-        _ cdb: RawSpan, expectedDataOut: Int? = nil, nexus: borrowing Nexus
+        _ cdb: RawSpan, expectedDataOut: Int? = nil, attribute: TaskAttribute = .simple, ticket: TaskTicket? = nil,
+        nexus: borrowing Nexus
     ) -> TaskStep {
         let cdb = CDB(cdb, expectedDataOut: expectedDataOut)
+        if attribute != .simple || self.tasks.needsCare, ticket == nil,
+            let step = self.admission(of: cdb, attribute, nexus)
+        {
+            return step
+        }
         guard let index = CommandTable.standard.index(of: cdb) else {
             return self.refuseUnknown(cdb, nexus: nexus.id)
         }

@@ -36,6 +36,9 @@ package enum TaskStep: Sendable {
     /// Abort every other task of the unit, then do what `nextSanitizeStep` tells until it tells no more; `sanitized` is
     /// the result, or GOOD at once where `isImmediate`.
     case sanitize(isImmediate: Bool)
+    /// Begin the command again, with the ticket, when the unit says that it may (`takeEnabledTasks`); `drains` asks to tell
+    /// when the unit's tasks without a ticket have ended.
+    case wait(TaskTicket, drains: Bool)
     /// Bring the change to stable storage, settle it with the unit, then resume.
     case remember(MemoryChange, CommandContinuation)
 }

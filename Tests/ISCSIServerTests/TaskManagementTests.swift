@@ -123,6 +123,8 @@ struct TaskManagementTests {
             loser.begin(cdb(0x28, lba: 0, count: 1), read: 512)
             _ = await store.nextRequest()
             Self.begin(sender, 4)
+            // When the sender's request has been taken, and after it the loser has had its turn, the read is aborted.
+            try await sender.expectAlive()
             try await loser.expectAlive()
             store.release()
             #expect(try await sender.receive().responseCode == 0)

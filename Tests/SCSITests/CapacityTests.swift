@@ -134,8 +134,8 @@ struct SupportedOperationsTests {
 
     @Test func `task management functions`() {
         var test = UnitUnderTest()
-        #expect(test.dataIn(bytes("A3 0D 00 00 00 00 00 00 00 10 00 00")) == bytes("D8 00 00 00"))
-        #expect(test.dataIn(bytes("A3 0D 80 00 00 00 00 00 00 10 00 00")) == bytes("D8 00 00 0C" + zeroes(12)))
+        #expect(test.dataIn(bytes("A3 0D 00 00 00 00 00 00 00 10 00 00")) == bytes("F8 00 00 00"))
+        #expect(test.dataIn(bytes("A3 0D 80 00 00 00 00 00 00 10 00 00")) == bytes("F8 00 00 0C" + zeroes(12)))
         #expect(test.run(bytes("A3 0D 00 00 00 00 00 00 00 03 00 00"))?.senseText == "05/24/00")
     }
 }
@@ -183,6 +183,8 @@ struct AnyCDBTests {
                     test = units[0]
                     step = test.unit.resume(continuation, with: .copied(outcome), nexus: test.nexus)
                     continue
+                case .wait(let ticket, _):
+                    test.unit.left(ticket)
                 case .remember(let change, let continuation):
                     let isKept = Bool.random(using: &random)
                     test.unit.settle(change, isKept: isKept)

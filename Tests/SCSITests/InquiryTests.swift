@@ -13,7 +13,7 @@ struct InquiryTests {
     @Test func `standard data`() {
         var test = UnitUnderTest()
         let expected =
-            bytes("00 00 06 12 5B 38 00 02") + Self.ascii("APUS    disk0           0001")
+            bytes("00 00 06 32 5B 38 00 02") + Self.ascii("APUS    disk0           0001")
             + [UInt8](repeating: 0, count: 22) + bytes("00A0 0460 04C0 0960") + [UInt8](repeating: 0, count: 30)
         #expect(test.dataIn(bytes("12 00 00 00 FF 00")) == expected)
         #expect(test.dataIn(bytes("12 00 00 00 24 00")) == Array(expected.prefix(36)))

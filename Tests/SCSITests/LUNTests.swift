@@ -62,7 +62,7 @@ struct ReportLUNsTests {
     @Test func `an absent unit answers INQUIRY with qualifier 3 and type 1Fh`() {
         let result = Self.absent("12 00 00 00 24 00")
         #expect(result.status == .good)
-        #expect(result.dataIn.map { Array($0.readableBytesView.prefix(5)) } == bytes("7F 00 06 12 5B"))
+        #expect(result.dataIn.map { Array($0.readableBytesView.prefix(5)) } == bytes("7F 00 06 32 5B"))
         #expect(Self.absent("12 01 00 00 24 00").senseText == "05/24/00")
     }
 

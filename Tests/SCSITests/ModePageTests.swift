@@ -21,7 +21,7 @@ struct ModePageTests {
             "caching, changeable", "1A 08 48 00 FF 00",
             "17 00 10 00 08 12 04 00 00 00 00 00 00 00 00 00 00 00 00 00 00 00 00 00"
         ),
-        ("control, changeable", "1A 08 4A 00 FF 00", "0F 00 10 00 0A 0A 04 00 08 00 00 00 00 00 00 00"),
+        ("control, changeable", "1A 08 4A 00 FF 00", "0F 00 10 00 0A 0A 24 06 08 40 00 00 00 00 00 00"),
         ("control, default", "1A 08 8A 00 FF 00", "0F 00 10 00" + control),
         ("ten bytes", "5A 00 0A 00 00 00 00 00 FF 00", "00 1A 00 10 00 00 00 08" + descriptor + control),
         (

@@ -65,7 +65,6 @@ struct ReadWriteTests {
         ("RDPROTECT", "28 20 00 00 00 00 00 00 01 00", "05/24/00"),
         ("WRPROTECT", "2A E0 00 00 00 00 00 00 01 00", "05/24/00"),
         ("longer than the longest", "88 00 00 00 00 00 00 00 00 00 00 00 80 01 00 00", "05/24/00"),
-        ("NACA", "28 00 00 00 00 00 00 00 01 04", "05/24/00"),
     ])
     func `a bad request is refused`(_ name: String, _ cdb: String, _ sense: String) {
         var test = UnitUnderTest()

@@ -45,10 +45,13 @@ struct UnitUnderTest {
     }
 
     /// The first step of a command.
-    mutating func begin(_ cdb: [UInt8], expectedDataOut: Int? = nil, from nexus: Nexus? = nil) -> TaskStep {
+    mutating func begin(
+        _ cdb: [UInt8], expectedDataOut: Int? = nil, from nexus: Nexus? = nil, attribute: TaskAttribute = .simple,
+        ticket: TaskTicket? = nil
+    ) -> TaskStep {
         self.unit.begin(
             ByteBuffer(bytes: Self.padded(cdb)).readableBytesSpan, expectedDataOut: expectedDataOut,
-            nexus: nexus ?? self.nexus)
+            attribute: attribute, ticket: ticket, nexus: nexus ?? self.nexus)
     }
 
     /// A whole command, with the transport's part played by this test: `dataOut` is all that the initiator sends.
@@ -87,6 +90,12 @@ struct UnitUnderTest {
                 let outcome = CopyBench.copy(machine, among: &units, nexus: nexus)
                 self = units[0]
                 step = self.unit.resume(continuation, with: .copied(outcome), nexus: nexus)
+            case .wait(let ticket, _):
+                // Nobody else is there in a test of single commands.
+                self.unit.drained(ticket)
+                _ = self.unit.takeEnabledTasks()
+                step = self.begin(cdb, expectedDataOut: dataOut.count, from: nexus, ticket: ticket)
+                self.unit.left(ticket)
             case .remember(let change, let continuation):
                 if self.canKeep { self.kept = change.memory }
                 self.unit.settle(change, isKept: self.canKeep)

@@ -93,13 +93,13 @@ extension LogicalUnit {
         return data
     }
 
-    /// What the transport offers: ABORT TASK, ABORT TASK SET, CLEAR TASK SET, LOGICAL UNIT RESET.
+    /// What the transport offers: ABORT TASK, ABORT TASK SET, CLEAR ACA, CLEAR TASK SET, LOGICAL UNIT RESET.
     fileprivate func reportSupportedTaskManagementFunctions(_ cdb: CDB) -> TaskStep {
         let allocationLength = cdb.uint32(6)
         guard allocationLength >= 4 else { return self.check(.invalidFieldInCDB(6)) }
         let isExtended = cdb.has(0x80, at: 2)
         var data = ByteBuffer()
-        data.writeInteger(UInt8(0x80 | 0x40 | 0x10 | 0x08))  // ATS, ATSS, CTSS, LURS
+        data.writeInteger(UInt8(0x80 | 0x40 | 0x20 | 0x10 | 0x08))  // ATS, ATSS, CACAS, CTSS, LURS
         data.writeInteger(UInt8(0))
         data.writeInteger(UInt8(0))
         data.writeInteger(UInt8(isExtended ? 12 : 0))

@@ -18,7 +18,7 @@ enum StandardInquiry {
         data.writeInteger(peripheral)
         data.writeInteger(UInt8(removable ? 0x80 : 0x00))
         data.writeInteger(UInt8(0x06))  // VERSION: SPC-4
-        data.writeInteger(UInt8(0x12))  // HISUP, RESPONSE DATA FORMAT 2; NORMACA=0
+        data.writeInteger(UInt8(0x32))  // NORMACA, HISUP, RESPONSE DATA FORMAT 2
         data.writeInteger(UInt8(96 - 5))
         // TPGS and 3PC; no SCCS or protection information.
         data.writeInteger((targetPortGroups & 0x03) << 4 | (peripheral == 0x00 ? 0x08 : 0x00))

@@ -30,6 +30,7 @@ struct ModePage: Sendable {
     func firstRefusal(of bytes: [UInt8]) -> Int? {
         self.current.indices.dropFirst(2).first {
             (bytes[$0] ^ self.current[$0]) & ~self.changeable[$0] != 0
+                || self.code == ControlModePage.code && $0 == 3 && bytes[$0] >> 1 & 0x03 == 0b10  // QERR: reserved
         }
     }
 
@@ -109,7 +110,8 @@ struct CachingModePage: Sendable {
     var writeCacheEnabled: Bool { self.page.current[2] & 0x04 != 0 }
 }
 
-/// The control mode page, 0Ah (SPC-4): the format of sense data, and a write-protect switch.
+/// The control mode page, 0Ah (SPC-4): the format of sense data, a write-protect switch,
+/// and how tasks of one nexus touch those of others.
 struct ControlModePage: Sendable {
     static let code: UInt8 = 0x0A
     var page: ModePage
@@ -121,8 +123,17 @@ struct ControlModePage: Sendable {
         bytes[3] = 0x10  // QUEUE ALGORITHM MODIFIER: unrestricted reordering
         bytes[8] = 0xFF  // BUSY TIMEOUT PERIOD: unlimited
         bytes[9] = 0xFF
-        self.page = ModePage(bytes, changeable: [2: 0x04, 4: 0x08])
+        self.page = ModePage(bytes, changeable: [2: 0x24, 3: 0x06, 4: 0x08, 5: 0x40])
     }
+
+    /// TST: each nexus has a task set of its own (001b), rather than one for all (000b).
+    var hasTaskSetPerNexus: Bool { self.page.current[2] & 0xE0 == 0x20 }
+
+    /// QERR: what CHECK CONDITION means for other tasks; 00b nothing, 01b they end, 11b those of the nexus end.
+    var queueErrorManagement: UInt8 { self.page.current[3] >> 1 & 0x03 }
+
+    /// TAS: a task that another nexus aborts ends with TASK ABORTED.
+    var taskAbortedStatus: Bool { self.page.current[5] & 0x40 != 0 }
 
     /// D_SENSE: sense data in descriptor format.
     var descriptorSense: Bool { self.page.current[2] & 0x04 != 0 }

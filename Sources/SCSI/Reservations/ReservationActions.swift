@@ -62,7 +62,10 @@ extension LogicalUnit {
             }
         }
         var result = CommandResult.good
-        if aborts { result.abortsTasksOf = victims }
+        if aborts {
+            result.abortsTasksOf = victims
+            for victim in victims { self.clearACA(by: victim) }
+        }
         return .finish(result)
     }
 

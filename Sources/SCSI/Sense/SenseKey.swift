@@ -71,6 +71,7 @@ package struct AdditionalSense: Hashable, Sendable {
     static let savingParametersNotSupported = AdditionalSense(0x3900)
     static let mediumNotPresent = AdditionalSense(0x3A00)
     static let reportedLUNsDataHasChanged = AdditionalSense(0x3F0E)
+    static let invalidMessageError = AdditionalSense(0x4900)
     static let internalTargetFailure = AdditionalSense(0x4400)
     static let protocolServiceCRCError = AdditionalSense(0x4705)
     static let mediumRemovalPrevented = AdditionalSense(0x5302)

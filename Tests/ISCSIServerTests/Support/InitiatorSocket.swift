@@ -169,12 +169,13 @@ func cdb(_ operationCode: UInt8, lba: Int, count: Int, flags: UInt8 = 0) -> [UIn
 extension InitiatorSocket {
     /// Sends a command and returns its tag. What is `written` goes with it as far as was agreed, the rest for R2Ts.
     @discardableResult
-    func begin(_ cdb: [UInt8], lun: UInt8 = 0, read: Int = 0, written: [UInt8] = [], isImmediate: Bool = false)
-        -> UInt32
-    {
+    func begin(
+        _ cdb: [UInt8], lun: UInt8 = 0, read: Int = 0, written: [UInt8] = [], isImmediate: Bool = false,
+        attribute: UInt8 = 1
+    ) -> UInt32 {
         let tag = self.initiator.freshTag()
         var request = Request.command(
-            cdb, tag: tag, flags: 0x81 | (read > 0 ? 0x40 : 0) | (written.isEmpty ? 0 : 0x20),
+            cdb, tag: tag, flags: 0x80 | attribute | (read > 0 ? 0x40 : 0) | (written.isEmpty ? 0 : 0x20),
             expectedLength: max(read, written.count))
         request.setLUN(lun)
         request.data = Array(written.prefix(65_536))
