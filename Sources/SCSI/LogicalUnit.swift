@@ -94,9 +94,6 @@ package struct LogicalUnit: Sendable {
         if self.sanitizing != nil, let sense = self.sanitizeRefusal(access.traits) {
             return self.check(sense)
         }
-        if cdb.control & 0x04 != 0 {  // NACA, which NORMACA=0 in INQUIRY data says is not offered
-            return self.check(.invalidFieldInCDB(Int(cdb.controlOffset), bit: 2))
-        }
         if access.traits.contains(.needsMedium), let sense = self.medium.notReady {
             return self.check(sense)
         }

@@ -53,6 +53,14 @@ struct Device {
                 step = self.unit.resume(continuation, with: .performed(self.perform(request)), nexus: nexus)
             case .copy(let machine, let continuation):
                 step = self.unit.resume(continuation, with: .copied(self.copy(machine, nexus)), nexus: nexus)
+            case .sanitize:
+                for _ in 0..<Self.stepLimit {
+                    guard let next = self.unit.nextSanitizeStep() else { break }
+                    self.unit.sanitizePerformed(self.perform(next.request))
+                }
+                return
+            case .wait(let ticket, _):
+                return self.unit.left(ticket)
             case .remember(let change, let continuation):
                 self.unit.settle(change, isKept: who & 2 == 0)
                 step = self.unit.resume(continuation, with: .remembered(who & 2 == 0), nexus: nexus)
