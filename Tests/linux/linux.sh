@@ -51,7 +51,7 @@ host() {
     case $1 in
         cut-path) ip link set tap1 down ;;
         join-path) ip link set tap1 up ;;
-        kill-daemon) kill -9 "$daemon" && serve ;;
+        kill-daemon) kill -9 "$daemon"; wait "$daemon" 2>/dev/null; serve ;;
         restart-daemon) kill -TERM "$daemon" && wait "$daemon" && serve ;;
         *) echo "FAILED  the guest asks for $1, which nobody here knows" ;;
     esac
