@@ -17,35 +17,56 @@ struct TFTPClient {
 
     /// Sends `request` (`copies` times, as an impatient client would) and takes what comes.
     func send(_ request: TFTPPacket, copies: Int = 1) async throws -> Outcome {
-        let channel = try await DatagramBootstrap(group: MultiThreadedEventLoopGroup.singleton)
-            .channelOption(.recvAllocator, value: FixedSizeRecvByteBufferAllocator(capacity: 65_536))
-            .bind(host: "127.0.0.1", port: 0) { channel in
-                channel.eventLoop.makeCompletedFuture {
-                    try NIOAsyncChannel<AddressedEnvelope<ByteBuffer>, AddressedEnvelope<ByteBuffer>>(
-                        wrappingChannelSynchronously: channel)
-                }
-            }
         let server = try SocketAddress(ipAddress: "127.0.0.1", port: self.port)
-        return try await channel.executeThenClose { inbound, outbound in
-            for _ in 0..<copies {
-                try await outbound.write(AddressedEnvelope(remoteAddress: server, data: request.encode()))
-            }
-            let patience = Task {
-                try await Task.sleep(for: .seconds(10))
-                try await channel.channel.close()
-            }
-            defer { patience.cancel() }
-            var receiver = Receiver()
-            for try await envelope in inbound {
-                let packet = try TFTPPacket.parse(envelope.data.readableBytesSpan)
-                if let end = receiver.received(packet, from: envelope.remoteAddress) { return end }
-                if let answer = receiver.answer {
-                    let peer = envelope.remoteAddress
-                    try await outbound.write(AddressedEnvelope(remoteAddress: peer, data: answer.encode()))
-                    if receiver.isComplete { return .bytes(receiver.bytes, accepted: receiver.accepted) }
+        let loop = MultiThreadedEventLoopGroup.singleton.any()
+        let outcome = loop.makePromise(of: Outcome.self)
+        let channel = try await DatagramBootstrap(group: loop)
+            .channelOption(.recvAllocator, value: FixedSizeRecvByteBufferAllocator(capacity: 65_536))
+            .channelInitializer { channel in
+                channel.eventLoop.makeCompletedFuture {
+                    try channel.pipeline.syncOperations.addHandler(Conversation(outcome))
                 }
             }
-            return .silence
+            .bind(host: "127.0.0.1", port: 0).get()
+        // Against a hang only: a busy machine may take its time.
+        let patience = loop.scheduleTask(in: .seconds(60)) { outcome.succeed(.silence) }
+        for _ in 0..<copies {
+            try await channel.writeAndFlush(AddressedEnvelope(remoteAddress: server, data: request.encode()))
+        }
+        let result = try await outcome.futureResult.get()
+        patience.cancel()
+        try await channel.close()
+        return result
+    }
+
+    /// Answers on the event loop, at a machine's pace: the threads that tests run on may all be busy.
+    private final class Conversation: ChannelInboundHandler {
+        typealias InboundIn = AddressedEnvelope<ByteBuffer>
+        typealias OutboundOut = AddressedEnvelope<ByteBuffer>
+
+        private let outcome: EventLoopPromise<Outcome>
+        private var receiver = Receiver()
+
+        init(_ outcome: EventLoopPromise<Outcome>) {
+            self.outcome = outcome
+        }
+
+        func channelRead(context: ChannelHandlerContext, data: NIOAny) {
+            let envelope = self.unwrapInboundIn(data)
+            do {
+                let packet = try TFTPPacket.parse(envelope.data.readableBytesSpan)
+                if let end = self.receiver.received(packet, from: envelope.remoteAddress) {
+                    return self.outcome.succeed(end)
+                }
+            } catch {
+                return self.outcome.fail(error)
+            }
+            guard let answer = self.receiver.answer else { return }
+            context.writeAndFlush(
+                self.wrapOutboundOut(AddressedEnvelope(remoteAddress: envelope.remoteAddress, data: answer.encode())),
+                promise: nil)
+            guard self.receiver.isComplete else { return }
+            self.outcome.succeed(.bytes(self.receiver.bytes, accepted: self.receiver.accepted))
         }
     }
 

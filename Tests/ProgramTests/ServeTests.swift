@@ -29,7 +29,7 @@ struct ServeTests {
         let status = try Program.run(["status"] + place.options)
         #expect(status.output.contains("LUN 0  1.0 MB  \(place.folder)/d.img"))
         let timeline = try Program.run(["timeline", "pc1"] + place.options)
-        #expect(timeline.output == "pc1  52:54:00:00:00:01\n  nothing has been seen of it yet\n")
+        #expect(timeline.output == "pc1  52:54:00:00:00:01\n  nothing has been seen of it yet\n", "\(timeline.error)")
 
         // The file is changed by hand, and taken over.
         let text = try String(contentsOfFile: place.configuration, encoding: .utf8)
