@@ -7,19 +7,21 @@
 #
 # usage: linux.sh APUS-PROGRAM [STEP…]      the steps are the files of inside/steps; all of them without any
 set -u
+here=$(dirname "$(realpath "$0")")
+guest=$(realpath "$here/../..")/.build/linux-guest
 if [ "${APUS_PEERS_INSIDE:-}" != yes ]; then
-    [ "$(id -u)" -eq 0 ] || { echo "FAILED  the guest's image needs the superuser to be built" && exit 1; }
+    # Out here is the network that the guest's packages come from.
+    if [ "$(id -u)" -ne 0 ] || ! "$here/guest.sh" "$guest" >"$guest.log" 2>&1; then
+        echo "FAILED  the guest is built: that needs the superuser, mmdebstrap and cpio"
+        tail -n 20 "$guest.log" | sed 's/^/        /'
+        exit 1
+    fi
     export APUS_PEERS_INSIDE=yes
     exec unshare --net --mount --pid --fork --kill-child --mount-proc "$0" "$@"
 fi
-here=$(dirname "$(realpath "$0")")
 source "$here/../peers/tools/library.sh"
-needs qemu-system-x86_64 mmdebstrap cpio ip tar
+needs qemu-system-x86_64 ip tar
 shift
-
-guest=$here/../../.build/linux-guest
-check "the guest is built" "$here/guest.sh" "$guest"
-[ "$failures" -eq 0 ] || finish
 
 mount -t tmpfs tmpfs /run
 ip link set lo up
