@@ -16,8 +16,9 @@ extension ConnectionHandler {
     /// Ends the connection at once, for a reason that the operator should see.
     func drop(reason: String) {
         guard self.phase != .ended else { return }
-        self.server.logger.warning(
-            "connection dropped",
+        // Discovery is often ended without a logout.
+        self.server.logger.log(
+            level: self.session.login.isDiscovery ? .debug : .warning, "connection dropped",
             metadata: [
                 "initiator": "\(self.session.login.identity.initiatorName)",
                 "remote": "\(self.channel.remoteAddress?.portalDescription ?? "unknown")", "reason": "\(reason)",

@@ -59,12 +59,12 @@ extension Daemon {
     func tellListeners(of event: SessionEvent, at now: Instant) {
         switch event {
         case .loggedIn(let session):
-            let words = "\(session.remoteAddress) logged in to \(session.targetName)"
+            let words = "\(session.remoteAddress) logged in \(session.errand)"
             self.listeners.tell(.login, session.initiatorName, words, at: now)
         case .loginRefused(let initiator, let target, let remote, let reason):
             self.listeners.tell(.refused, initiator, "\(remote) to \(target): \(reason)", at: now)
         case .loggedOut(let session, let reason):
-            let words = "\(session.remoteAddress) is gone from \(session.targetName): \(reason)"
+            let words = "\(session.remoteAddress) is gone (\(reason)), logged in \(session.errand)"
             self.listeners.tell(.logout, session.initiatorName, words, at: now)
         case .firstRead: break
         }

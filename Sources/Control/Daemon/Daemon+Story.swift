@@ -163,7 +163,7 @@ extension Daemon {
     private func log(_ event: SessionEvent) {
         switch event {
         case .loggedIn(let session):
-            self.logger.info("\(session.initiatorName) at \(session.remoteAddress) logged in to \(session.targetName)")
+            self.logger.info("\(session.initiatorName) at \(session.remoteAddress) logged in \(session.errand)")
         case .loginRefused(let initiator, let target, let remote, let reason):
             self.logger.notice("login of \(initiator) at \(remote) to \(target) refused: \(reason)")
         case .firstRead:
@@ -179,5 +179,12 @@ extension Daemon {
         guard let colon = remote.lastIndex(of: ":") else { return remote }
         let host = remote[..<colon]
         return host.first == "[" ? String(host.dropFirst().dropLast()) : String(host)
+    }
+}
+
+extension SessionSnapshot {
+    /// What it is for, after "logged in".
+    var errand: String {
+        self.targetName.isEmpty ? "for discovery" : "to \(self.targetName)"
     }
 }
