@@ -122,9 +122,10 @@ package struct ControlClient: Sendable {
                 head.headers.add(name: "Connection", value: "close")
                 head.headers.add(name: "Content-Length", value: String(body?.readableBytes ?? 0))
                 if body != nil { head.headers.add(name: "Content-Type", value: "application/json") }
-                try await outbound.write(.head(head))
-                if let body { try await outbound.write(.body(.byteBuffer(body))) }
-                try await outbound.write(.end(nil))
+                var request: [HTTPClientRequestPart] = [.head(head)]
+                if let body { request.append(.body(.byteBuffer(body))) }
+                // In one write: a daemon that answers the head of it and closes would fail the writing of its end.
+                try await outbound.write(contentsOf: request + [.end(nil)])
                 for try await part in inbound {
                     guard try await receive(part) else { return }
                     if case .end = part { return }
