@@ -48,9 +48,9 @@ package enum Limits {
     /// Connections that one session may have: what the field's hosts with the most paths use, and each is bounded itself.
     package static let maxConnections: UInt32 = 64
 
-    /// The highest error recovery level that we agree to: recovery within a connection. Tasks do not yet move from one
-    /// connection to another (level 2).
-    package static let errorRecoveryLevel: UInt32 = 1
+    /// The highest error recovery level that we agree to: tasks may move from one connection to another. There is none
+    /// above it.
+    package static let errorRecoveryLevel: UInt32 = 2
 
     /// How long tasks outlive the connection that they were allegiant to, at error recovery level 2, in seconds.
     package static let time2RetainSeconds: UInt32 = 20

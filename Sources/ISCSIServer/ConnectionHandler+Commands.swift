@@ -131,7 +131,7 @@ extension ConnectionHandler {
         (store ?? task.unit.store).perform(request) { result in
             loop.execute {
                 let (handler, task) = bound.value
-                handler.answered(result, task)
+                handler.owner(of: task).answered(result, task)
             }
         }
     }

@@ -24,7 +24,7 @@ extension ConnectionHandler {
                 "remote": "\(self.channel.remoteAddress?.portalDescription ?? "unknown")", "reason": "\(reason)",
             ])
         self.flush()
-        self.ended(reason: reason)
+        self.failed(reason: reason)
         self.channel.close(promise: nil)
     }
 
@@ -40,11 +40,19 @@ extension ConnectionHandler {
         channel.closeFuture.whenComplete { _ in cutOff.cancel() }
     }
 
+    /// The connection has failed: it ends, or it waits for the initiator to recover it.
+    func failed(reason: String) {
+        guard self.phase != .suspended else { return }
+        guard self.phase == .serving, self.live.recoversConnections else { return self.ended(reason: reason) }
+        self.suspend()
+    }
+
     func ended(reason: String) {
         guard self.phase != .ended else { return }
         self.phase = .ended
         self.keepAlive?.cancel()
         self.retransmission?.cancel()
+        self.expiry?.cancel()
         self.abort(Array(self.pending.values))
         self.waitingReads.removeAll()
         self.live.left(self, reason: reason)
@@ -66,13 +74,25 @@ extension ConnectionHandler {
         guard response == .closed else { return self.respond(to: request, response) }
         switch request.reason {
         case .closeSession:
+            self.live.endRecovery()
             for other in self.live.connections where other !== self {
                 other.close(reason: "logged out")
             }
             self.respond(to: request, response)
             self.close(reason: "logged out")
-        case .closeConnection, .removeForRecovery:
-            guard let other = self.live.connection(id: request.connectionID), other !== self else {
+        case .removeForRecovery:
+            self.respond(to: request, response)
+            if self.connection.login.connectionID == request.connectionID { self.flush() }
+            self.live.release(self.live.connections(id: request.connectionID))
+        case .closeConnection:
+            for suspended in self.live.suspendedConnections
+            where suspended.connection.login.connectionID == request.connectionID {
+                suspended.ended(reason: "logged out by another connection")
+            }
+            guard let other = self.live.connection(id: request.connectionID) else {
+                return self.respond(to: request, response)
+            }
+            guard other !== self else {
                 self.respond(to: request, response)
                 return self.close(reason: "logged out")
             }

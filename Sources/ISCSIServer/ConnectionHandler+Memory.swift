@@ -19,7 +19,7 @@ extension ConnectionHandler {
         task.unit.keep(change) { failure in
             loop.execute {
                 let (handler, task) = bound.value
-                handler.kept(failure, task)
+                handler.owner(of: task).kept(failure, task)
             }
         }
     }

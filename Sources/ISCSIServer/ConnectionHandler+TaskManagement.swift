@@ -36,7 +36,7 @@ extension ConnectionHandler {
             unit.clearACA(by: self.session.nexus.id)
             self.answer(request, .complete)
         case .taskReassign:
-            self.answer(request, .reassignmentNotSupported)
+            self.reassign(request)
         }
     }
 
@@ -109,7 +109,8 @@ extension ConnectionHandler {
         let bound = NIOLoopBound((self, task), eventLoop: loop)
         let aborted = self.server.abortTasks(of: task.unit, ofNexuses: Set(result.abortsTasksOf))
         EventLoopFuture.andAllComplete(aborted, on: loop).whenComplete { _ in
-            let (handler, task) = bound.value
+            let task = bound.value.1
+            let handler = bound.value.0.owner(of: task)
             task.unit.beginEnabledTasks()
             guard !task.isAborted else { return }
             handler.finish(task, result)
@@ -132,7 +133,7 @@ extension ConnectionHandler {
         }
     }
 
-    private func answer(_ request: TaskManagementRequest, _ response: TaskManagementResponse) {
+    func answer(_ request: TaskManagementRequest, _ response: TaskManagementResponse) {
         self.connection.respond(to: request, response, output: &self.output)
     }
 }

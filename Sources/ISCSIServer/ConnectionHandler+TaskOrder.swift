@@ -28,7 +28,7 @@ extension ConnectionHandler {
             loop.execute {
                 let (handler, task) = bound.value
                 task.mayBegin = true
-                handler.beginIfReady(task)
+                handler.owner(of: task).beginIfReady(task)
             }
         }
         guard drains else { return }

@@ -55,11 +55,17 @@ final class ConnectionHandler: ChannelDuplexHandler {
     var keepAlive: RepeatedTask?
     /// At error recovery level 1 and above: sends R2Ts again.
     var retransmission: RepeatedTask?
+    /// At error recovery level 2: ends a suspended connection.
+    var expiry: Scheduled<Void>?
+    /// Whether a suspended connection's tasks may be reassigned.
+    var isReleased = false
 
     enum Phase {
         case serving
         /// No new commands are taken, but the data of those in flight is; the connection closes when they are answered.
         case draining
+        /// The connection has failed, and its tasks wait to be reassigned.
+        case suspended
         /// The connection is over. It may still be sending its last answers.
         case ended
     }
@@ -68,6 +74,10 @@ final class ConnectionHandler: ChannelDuplexHandler {
         self.live = live
         self.channel = channel
         self.connection = TargetConnection(login: login, session: live.machine, statSN: statSN)
+    }
+
+    private var isOpen: Bool {
+        self.phase == .serving || self.phase == .draining
     }
 
     var server: ISCSIServer { self.live.server }
@@ -79,7 +89,7 @@ final class ConnectionHandler: ChannelDuplexHandler {
     /// The full-feature phase begins; the framer has what came after the login.
     func begin(_ framer: PDUFramer) {
         // It may have been ended since it was entered.
-        guard self.phase != .ended else { return self.channel.close(promise: nil) }
+        guard self.isOpen else { return self.channel.close(promise: nil) }
         self.framer = framer
         self.framer.maxDataSegmentLength = ISCSI.Limits.maxRecvDataSegmentLength
         self.framer.hasHeaderDigest = self.connection.parameters.headerDigest
@@ -106,7 +116,7 @@ final class ConnectionHandler: ChannelDuplexHandler {
     }
 
     func channelRead(context: ChannelHandlerContext, data: NIOAny) {
-        guard self.phase != .ended else { return }
+        guard self.isOpen else { return }
         self.received(self.unwrapInboundIn(data))
     }
 
@@ -150,7 +160,7 @@ final class ConnectionHandler: ChannelDuplexHandler {
     }
 
     func channelInactive(context: ChannelHandlerContext) {
-        self.ended(reason: "the initiator closed the connection")
+        self.failed(reason: "the initiator closed the connection")
         context.fireChannelInactive()
     }
 
@@ -170,7 +180,7 @@ final class ConnectionHandler: ChannelDuplexHandler {
     /// Takes the PDUs that have come, as long as there is room for their answers.
     private func process() {
         do throws(FramingError) {
-            while self.phase != .ended, self.hasRoom, let pdu = try self.framer.next() {
+            while self.isOpen, self.hasRoom, let pdu = try self.framer.next() {
                 guard self.phase == .serving || pdu.header.opcode == .dataOut else { continue }
                 self.perform(
                     self.connection.received(pdu, directory: self.directory, output: &self.output))
@@ -214,7 +224,11 @@ final class ConnectionHandler: ChannelDuplexHandler {
 
     /// Sends what the pass has written.
     func endPass() {
-        guard self.phase != .ended else { return }
+        guard self.isOpen else {
+            // What is written without a socket is kept by the connection, to be sent by another.
+            if self.phase == .suspended { self.output.clear() }
+            return
+        }
         self.connection.solicit(&self.output)
         self.flush()
         self.closeIfDrained()

@@ -17,6 +17,10 @@ final class LiveSession {
     let session: Session
     let machine: TargetSession
     private(set) var connections: [ConnectionHandler] = []
+    /// Connections that have failed and may be recovered.
+    private(set) var suspendedConnections: [ConnectionHandler] = []
+    /// Whether the session is to end: nothing is recovered any more.
+    private(set) var isEnding = false
     /// Connections that have ended while stores work for tasks of theirs.
     private var leaving: [ConnectionHandler] = []
     /// Connections that wait for the one whose place they take.
@@ -49,7 +53,7 @@ final class LiveSession {
 
     /// The connection that an open task is allegiant to, and the task.
     func pendingTask(_ tag: UInt32) -> (handler: ConnectionHandler, task: PendingTask)? {
-        for handler in self.connections {
+        for handler in self.connections + self.suspendedConnections {
             if let task = handler.pending[tag] { return (handler, task) }
         }
         return nil
@@ -79,6 +83,13 @@ extension LiveSession {
         guard old != nil || self.connections.count + self.joining < Int(limit) else {
             return self.loop.makeSucceededFuture(
                 .refused(.tooManyConnections, reason: "the session has the \(limit) connections that were agreed"))
+        }
+        if self.recoversConnections {
+            // At level 2 that is a recovery logout too: the tasks live on (RFC 7143 §6.3.4).
+            let before = self.connections(id: login.connectionID)
+            let entry = self.enter(login, channel, statSN)
+            self.release(before)
+            return self.loop.makeSucceededFuture(entry)
         }
         guard let old else { return self.loop.makeSucceededFuture(self.enter(login, channel, statSN)) }
         self.joining += 1
@@ -118,16 +129,31 @@ extension LiveSession {
 
     /// A connection has ended; with the last of them the session is over.
     func left(_ handler: ConnectionHandler, reason: String) {
-        self.machine.leave(connection: handler.connection.number)
+        self.machine.logOut(connection: handler.connection.number)
+        self.machine.forgetHeld(of: handler.connection.number)
         self.connections.removeAll { $0 === handler }
+        self.suspendedConnections.removeAll { $0 === handler }
         self.leaving.append(handler)
-        guard self.connections.isEmpty, self.joining == 0, !self.isOver else { return }
+        guard self.connections.isEmpty, self.suspendedConnections.isEmpty, self.joining == 0, !self.isOver else {
+            return
+        }
         self.isOver = true
         let nexus = self.session.nexus.id
         for unit in self.allUnits {
             unit.nexusEnded(nexus)
         }
         self.server.leave(self.session, reason: self.hasBegun ? reason : nil)
+    }
+
+    /// A connection has failed and may be recovered.
+    func suspended(_ handler: ConnectionHandler) {
+        self.machine.forgetHeld(of: handler.connection.number)
+        self.connections.removeAll { $0 === handler }
+        self.suspendedConnections.append(handler)
+        // As many may wait as may serve: an initiator that only ever fails does not fill our memory.
+        if self.suspendedConnections.count > Int(self.machine.parameters.maxConnections) {
+            self.suspendedConnections[0].ended(reason: "too many connections wait to be recovered")
+        }
     }
 
     /// No store works for a connection that has ended. When that holds for all, the session is over for good.
@@ -138,13 +164,23 @@ extension LiveSession {
 
     /// Closes all connections at once.
     func cutOff() {
+        self.endRecovery()
         for handler in self.connections {
             handler.channel.close(promise: nil)
         }
     }
 
+    /// The session is to end: nothing waits for the initiator any more.
+    func endRecovery() {
+        self.isEnding = true
+        for handler in self.suspendedConnections {
+            handler.ended(reason: "the session ends")
+        }
+    }
+
     /// Answers what is in flight, then ends; the channels close when the last answers have left.
     func drain() -> [any Channel] {
+        self.endRecovery()
         let connections = self.connections
         for handler in connections { handler.drain() }
         return connections.map(\.channel)
@@ -218,7 +254,7 @@ extension LiveSession {
     ) -> EventLoopFuture<Void> {
         let isReported = isByOther && unit.withUnit { $0.reportsAbortedTasks }
         var count = 0
-        for handler in self.connections {
+        for handler in self.connections + self.suspendedConnections {
             let tasks = handler.pending.values.filter { $0.unit === unit && $0 !== spared }
             count += tasks.count
             handler.abort(tasks)
@@ -233,7 +269,7 @@ extension LiveSession {
 
     /// The open tasks at `unit` whose order does not matter.
     func tasks(of unit: ServedUnit) -> [PendingTask] {
-        (self.connections + self.leaving).flatMap { handler in
+        (self.connections + self.suspendedConnections + self.leaving).flatMap { handler in
             handler.pending.values.filter { $0.unit === unit && $0.ticket == nil }
                 + handler.aborted.filter { $0.unit === unit && $0.ticket == nil }
         }
@@ -241,7 +277,9 @@ extension LiveSession {
 
     /// Tells when no store works any longer for the aborted tasks that match.
     private func whenIdle(_ matches: (PendingTask) -> Bool) -> EventLoopFuture<Void> {
-        let idle = (self.connections + self.leaving).map { $0.whenIdle($0.aborted.filter(matches)) }
+        let idle = (self.connections + self.suspendedConnections + self.leaving).map {
+            $0.whenIdle($0.aborted.filter(matches))
+        }
         return EventLoopFuture.andAllSucceed(idle, on: self.loop)
     }
 }

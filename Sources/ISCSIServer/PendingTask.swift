@@ -17,6 +17,9 @@ final class PendingTask {
     var requestsInFlight = 0
     /// Bytes that the store is bringing for a READ.
     var requestedReadBytes = 0
+    /// The connection that goes on with the task, after the one that it came on has failed. Whatever was begun for the
+    /// task before ends there (`ConnectionHandler.owner`).
+    var reassigned: ConnectionHandler?
     /// The task was aborted: the store's answers are dropped, and the initiator gets none.
     var isAborted = false
     /// Fulfilled when an aborted task's last request has been answered.

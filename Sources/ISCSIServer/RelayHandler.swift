@@ -60,7 +60,7 @@ final class RelayHandler: ChannelDuplexHandler {
     }
 
     func channelInactive(context: ChannelHandlerContext) {
-        self.atHome { $0.ended(reason: "the initiator closed the connection") }
+        self.atHome { $0.failed(reason: "the initiator closed the connection") }
         context.fireChannelInactive()
     }
 
@@ -104,7 +104,7 @@ extension ConnectionHandler {
     }
 
     func receivedByRelay(_ bytes: ByteBuffer) {
-        guard self.phase != .ended else { return }
+        guard self.relay != nil, self.phase != .ended else { return }
         self.isReadHeldBack = true
         self.received(bytes)
         self.endPass()

@@ -61,7 +61,8 @@ extension ConnectionHandler {
         }
         guard !isImmediate else { return self.finish(task, CommandResult(status: .good)) }
         operation.whenComplete { _ in
-            let (handler, task) = bound.value
+            let task = bound.value.1
+            let handler = bound.value.0.owner(of: task)
             guard !task.isAborted, handler.phase != .ended else { return }
             handler.finish(task, unit.withUnit { $0.sanitized() })
             handler.schedulePass()

@@ -11,92 +11,10 @@ import Wire
 
 @Suite("Several connections per session over sockets", .timeLimit(.minutes(1)))
 struct SeveralConnectionsTests {
-    private static let keys = InitiatorSocket.keys + ["MaxConnections=8"]
-
-    /// A session's connections, with one CmdSN for all.
-    private final class Session {
-        var connections: [InitiatorSocket] = []
-        let portal: Portal
-        private(set) var tsih: UInt16 = 0
-        private var cmdSN: UInt32 = 1
-        private var nextTag: UInt32 = 1
-
-        init(_ portal: Portal, connections count: Int) async throws {
-            self.portal = portal
-            let first = try await InitiatorSocket(portal)
-            let answer = try await first.login(keys: SeveralConnectionsTests.keys)
-            #expect(answer.pairs.contains("MaxConnections=8"))
-            self.tsih = UInt16(truncatingIfNeeded: answer.header.lun)
-            self.connections.append(first)
-            #expect(try await self.execute(testUnitReady, on: 0).status == 2)
-            for id in 1..<max(1, count) { #expect(try await self.join(UInt16(id)).loginStatus == 0) }
-        }
-
-        func join(_ id: UInt16) async throws -> PDU {
-            try await self.finishJoining(self.beginJoining(id))
-        }
-
-        func beginJoining(_ id: UInt16) async throws -> InitiatorSocket {
-            let socket = try await InitiatorSocket(self.portal)
-            socket.initiator = Initiator(cmdSN: self.cmdSN)
-            socket.sendLogin(tsih: self.tsih, connectionID: id, keys: [])
-            return socket
-        }
-
-        func finishJoining(_ socket: InitiatorSocket) async throws -> PDU {
-            let answer = try await socket.receive()
-            if answer.loginStatus == 0 {
-                #expect(answer.expCmdSN == self.cmdSN)
-                self.connections.append(socket)
-            }
-            return answer
-        }
-
-        func execute(_ cdb: [UInt8], on index: Int, read: Int = 0, written: [UInt8] = []) async throws -> Outcome {
-            let tag = self.begin(cdb, on: index, read: read, written: written)
-            return try await self.connections[index].end(tag, written: written)
-        }
-
-        @discardableResult
-        func begin(_ cdb: [UInt8], on index: Int, read: Int = 0, written: [UInt8] = []) -> UInt32 {
-            self.begin(cdb, on: index, cmdSN: self.takeCmdSN(), read: read, written: written)
-        }
-
-        func takeCmdSN() -> UInt32 {
-            defer { self.cmdSN += 1 }
-            return self.cmdSN
-        }
-
-        func begin(_ cdb: [UInt8], on index: Int, cmdSN: UInt32, read: Int = 0, written: [UInt8] = []) -> UInt32 {
-            defer { self.nextTag += 1 }
-            let socket = self.connections[index]
-            var request = Request.command(
-                cdb, tag: self.nextTag, flags: 0x81 | (read > 0 ? 0x40 : 0) | (written.isEmpty ? 0 : 0x20),
-                expectedLength: max(read, written.count))
-            request.data = Array(written.prefix(65_536))
-            request.cmdSN = cmdSN
-            // What the other connections sent is this session's too.
-            for connection in self.connections {
-                connection.initiator.cmdSN = max(connection.initiator.cmdSN, cmdSN + 1)
-            }
-            socket.sendBytes(socket.initiator.encode(request))
-            return self.nextTag
-        }
-
-        func send(_ request: Request, on index: Int) {
-            var request = request
-            request.cmdSN = self.takeCmdSN()
-            for connection in self.connections {
-                connection.initiator.cmdSN = max(connection.initiator.cmdSN, self.cmdSN)
-            }
-            self.connections[index].sendBytes(self.connections[index].initiator.encode(request))
-        }
-    }
-
     @Test func `eight connections on all event loops read what the others wrote`() async throws {
         let store = try ScriptedStore()
         try await ServerUnderTest.run([store]) { test in
-            let session = try await Session(test.portal, connections: 8)
+            let session = try await InitiatorSession(test.portal, connections: 8)
             #expect(test.server.sessions().count == 1)
             #expect(try await session.join(8).loginStatus == 0x0206)
             for round in 0..<16 {
@@ -118,7 +36,7 @@ struct SeveralConnectionsTests {
         let store = try ScriptedStore(waits: seed.isMultiple(of: 2))
         try await ServerUnderTest.run([store]) { test in
             var generator = SeededGenerator(seed: seed)
-            let session = try await Session(test.portal, connections: 4)
+            let session = try await InitiatorSession(test.portal, connections: 4)
             try store.fill(BlockRange(lba: 0, count: 64), with: (0..<(64 * 512)).map { UInt8($0 / 512) })
             var expected: [(index: Int, tag: UInt32, lba: Int)] = []
             var order = (0..<60).map { _ in (session.takeCmdSN(), Int.random(in: 0..<4, using: &generator)) }
@@ -148,7 +66,7 @@ struct SeveralConnectionsTests {
     @Test func `a peer that does not read one connection holds up its session, within bounds`() async throws {
         let store = try ScriptedStore(blockCount: 65_536)
         try await ServerUnderTest.run([store]) { test in
-            let session = try await Session(test.portal, connections: 3)
+            let session = try await InitiatorSession(test.portal, connections: 3)
             try await session.connections[1].stopReading()
             let large = (0..<48).map { _ in
                 session.begin(cdb(0x28, lba: 0, count: 2_048), on: 1, read: 2_048 * 512)
@@ -167,7 +85,7 @@ struct SeveralConnectionsTests {
     @Test func `the session outlives its first connection, and ends with its last`() async throws {
         let store = try ScriptedStore()
         try await ServerUnderTest.run([store]) { test in
-            let session = try await Session(test.portal, connections: 3)
+            let session = try await InitiatorSession(test.portal, connections: 3)
             await session.connections[0].close()
             #expect(try await session.execute(testUnitReady, on: 1).status == 0)
             session.send(.logout(tag: 0x100, reason: 1, connectionID: 1), on: 1)
@@ -185,7 +103,7 @@ struct SeveralConnectionsTests {
     @Test func `a logout of the session closes all connections, one of another closes that`() async throws {
         let store = try ScriptedStore()
         try await ServerUnderTest.run([store]) { test in
-            let session = try await Session(test.portal, connections: 3)
+            let session = try await InitiatorSession(test.portal, connections: 3)
             session.send(.logout(tag: 0x100, reason: 1, connectionID: 1), on: 0)
             #expect(try await session.connections[0].receive().responseCode == 0)
             #expect(await session.connections[1].receiveUntilEnd().isEmpty)
@@ -201,7 +119,7 @@ struct SeveralConnectionsTests {
     @Test func `the same connection again takes the older one's place, and its tasks end`() async throws {
         let store = try ScriptedStore()
         try await ServerUnderTest.run([store]) { test in
-            let session = try await Session(test.portal, connections: 2)
+            let session = try await InitiatorSession(test.portal, connections: 2)
             store.hold()
             session.begin(cdb(0x2a, lba: 0, count: 1), on: 1, written: [UInt8](repeating: 1, count: 512))
             _ = await store.nextRequest()
@@ -219,7 +137,7 @@ struct SeveralConnectionsTests {
     @Test func `a task is aborted from another connection, and a reset takes those of all`() async throws {
         let store = try ScriptedStore()
         try await ServerUnderTest.run([store]) { test in
-            let session = try await Session(test.portal, connections: 3)
+            let session = try await InitiatorSession(test.portal, connections: 3)
             store.hold()
             let first = session.begin(cdb(0x28, lba: 0, count: 1), on: 1, read: 512)
             _ = await store.nextRequest()
@@ -243,7 +161,7 @@ struct SeveralConnectionsTests {
     @Test func `a connection of a session that is not there, or of somebody else's`() async throws {
         let store = try ScriptedStore()
         try await ServerUnderTest.run([store]) { test in
-            let session = try await Session(test.portal, connections: 1)
+            let session = try await InitiatorSession(test.portal, connections: 1)
             for (isid, tsih) in [(0x0002_3d00_0001, session.tsih &+ 1), (9, session.tsih)] {
                 let stray = try await InitiatorSocket(test.portal)
                 #expect(try await stray.login(isid: UInt64(isid), tsih: tsih, connectionID: 1).loginStatus == 0x020a)

@@ -65,6 +65,11 @@ package struct Initiator: Sendable {
         return answers
     }
 
+    /// The next answer is to carry this StatSN: one that was lost comes again.
+    package mutating func expectStatus(_ statSN: UInt32) {
+        self.expStatSN = statSN
+    }
+
     /// Bytes of an answer that is not whole.
     package var leftOver: Int {
         self.framer.bufferedBytes

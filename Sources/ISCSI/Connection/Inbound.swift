@@ -27,6 +27,8 @@ package struct TaskManagementRequest: Sendable {
     package var referencedTaskTag: UInt32
     package var cmdSN: UInt32
     package var referencedCmdSN: UInt32
+    /// With TASK REASSIGN: the first Data-In PDU that the initiator has not received, or 0.
+    package var expDataSN: UInt32
 
     init(_ header: BasicHeaderSegment) {
         self.function = header.flags & 0x7f
@@ -35,6 +37,7 @@ package struct TaskManagementRequest: Sendable {
         self.referencedTaskTag = header[field: 20]
         self.cmdSN = header[field: 24]
         self.referencedCmdSN = header[field: 32]
+        self.expDataSN = header[field: 36]
     }
 
     /// Function codes (RFC 7143 §11.5.1).
@@ -55,6 +58,7 @@ package enum TaskManagementResponse: UInt8, Sendable {
     case complete = 0
     case noSuchTask = 1
     case noSuchLUN = 2
+    case stillAllegiant = 3
     case reassignmentNotSupported = 4
     case notSupported = 5
     case rejected = 255

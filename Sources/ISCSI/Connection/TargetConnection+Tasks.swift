@@ -149,7 +149,7 @@ extension TargetConnection {
     }
 
     /// Puts a task that wants an R2T at the end of the queue for one.
-    private mutating func queueForR2T(_ tag: UInt32) {
+    mutating func queueForR2T(_ tag: UInt32) {
         guard let task = self.session.tasks[tag], !task.isQueued,
             task.dataOut?.wantsR2T(maxOutstanding: self.parameters.maxOutstandingR2T) == true
         else { return }

@@ -67,6 +67,12 @@ struct SentRecord: Sendable {
         return self.statuses[index]
     }
 
+    func hasStatus(of initiatorTaskTag: UInt32) -> Bool {
+        self.statuses.contains {
+            $0.header.opcode == .scsiResponse && $0.header.initiatorTaskTag == initiatorTaskTag
+        }
+    }
+
     /// Takes a task's status out, to be sent on another connection.
     mutating func takeStatus(of initiatorTaskTag: UInt32) -> SentStatus? {
         let index = self.statuses.firstIndex {

@@ -61,9 +61,13 @@ package final class TargetSession {
         return self.lastConnection
     }
 
-    /// Forgets what a connection that is gone had not delivered: the initiator retries it on another (RFC 7143 §7.2.1).
-    package func leave(connection: UInt32) {
+    /// The initiator has logged a connection out: its CID names it no longer.
+    package func logOut(connection: UInt32) {
         self.connectionIDs[connection] = nil
+    }
+
+    /// Forgets what a connection that is gone had not delivered: the initiator retries it on another (RFC 7143 §7.2.1).
+    package func forgetHeld(of connection: UInt32) {
         self.held = self.held.filter {
             if case .waiting(_, on: connection) = $0.value { false } else { true }
         }

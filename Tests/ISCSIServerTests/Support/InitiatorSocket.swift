@@ -183,6 +183,13 @@ extension InitiatorSocket {
         return tag
     }
 
+    /// Sends a command whose data waits for R2Ts, and returns its tag.
+    func begin(_ cdb: [UInt8], writing length: Int) -> UInt32 {
+        let tag = self.initiator.freshTag()
+        self.send(.command(cdb, tag: tag, flags: 0xa1, expectedLength: length))
+        return tag
+    }
+
     /// Answers R2Ts and gathers Data-In until the task of `tag` ends.
     func end(_ tag: UInt32, written: [UInt8] = []) async throws -> Outcome {
         var data: [UInt8] = []
@@ -228,7 +235,7 @@ extension InitiatorSocket {
 
     /// Pings, and checks that the answer comes: the session is alive.
     func expectAlive() async throws {
-        let tag = self.initiator.freshTag()
+        let tag = self.initiator.freshTag() | 0x4000_0000
         self.send(.nopOut(tag: tag), isImmediate: true)
         let answer = try await self.receive()
         #expect(answer.header.opcode == .nopIn && answer.header.initiatorTaskTag == tag)

@@ -44,7 +44,7 @@ struct NegotiationTests {
         ("DefaultTime2Retain", "20", "0"), ("DefaultTime2Retain", "0", "0"), ("DefaultTime2Retain", "3601", "Reject"),
         ("MaxOutstandingR2T", "1", "1"), ("MaxOutstandingR2T", "65535", "16"), ("MaxOutstandingR2T", "0", "Reject"),
         ("MaxOutstandingR2T", "65536", "Reject"),
-        ("ErrorRecoveryLevel", "0", "0"), ("ErrorRecoveryLevel", "1", "1"), ("ErrorRecoveryLevel", "2", "1"),
+        ("ErrorRecoveryLevel", "0", "0"), ("ErrorRecoveryLevel", "1", "1"), ("ErrorRecoveryLevel", "2", "2"),
         ("ErrorRecoveryLevel", "3", "Reject"),
         ("iSCSIProtocolLevel", "1", "1"), ("iSCSIProtocolLevel", "2", "1"), ("iSCSIProtocolLevel", "32", "Reject"),
         // The larger one.
@@ -83,7 +83,7 @@ struct NegotiationTests {
         #expect(Self.answer("DefaultTime2Retain", "10").1.defaultTime2RetainSeconds == 0)
         #expect(!Self.answer("DataPDUInOrder", "No").1.dataPDUInOrder)
         #expect(!Self.answer("DataSequenceInOrder", "No").1.dataSequenceInOrder)
-        #expect(Self.answer("ErrorRecoveryLevel", "2").1.errorRecoveryLevel == 1)
+        #expect(Self.answer("ErrorRecoveryLevel", "2").1.errorRecoveryLevel == 2)
         #expect(Self.answer("MaxConnections", "3").1.maxConnections == 3)
     }
 
@@ -126,8 +126,8 @@ struct NegotiationTests {
     @Test(
         arguments: [
             // level, sequences in order; R2Ts, retention
-            (0, "Yes", "8", "0"), (1, "Yes", "1", "0"), (1, "No", "8", "0"), (2, "Yes", "1", "0"),
-            (2, "No", "8", "0"),
+            (0, "Yes", "8", "0"), (1, "Yes", "1", "0"), (1, "No", "8", "0"), (2, "Yes", "1", "20"),
+            (2, "No", "8", "20"),
         ])
     func `what recovery demands is known before it is told`(level: Int, order: String, r2ts: String, retain: String)
         throws
@@ -139,7 +139,7 @@ struct NegotiationTests {
         var negotiation = Negotiation()
         negotiation.foresee(pairs)
         let answers = try pairs.map { try negotiation.received($0)?.value }
-        #expect(answers == [r2ts, retain, order, "\(min(level, 1))"])
+        #expect(answers == [r2ts, retain, order, "\(level)"])
         #expect(negotiation.final.maxOutstandingR2T == UInt32(r2ts))
         // Told one request earlier, several were agreed on; one is used.
         var late = Negotiation()

@@ -68,7 +68,7 @@ struct SeveralConnectionsTests {
     @Test func `commands that a lost connection held are forgotten, and may be retried on another`() throws {
         var session = Self.session(2)
         #expect(try session[1].target.pass(Self.read(2, cmdSN: 2)).readableBytes == 0)
-        session[0].target.session.leave(connection: session[1].target.connection.number)
+        session[0].target.session.forgetHeld(of: session[1].target.connection.number)
         #expect(session[0].target.session.held.isEmpty)
         let bytes = try session[0].target.pass(Self.read(1, cmdSN: 1))
         #expect(session[0].initiator.receive(bytes).map(\.header.initiatorTaskTag) == [1])
@@ -104,7 +104,7 @@ struct SeveralConnectionsTests {
         request.cmdSN = 1
         let answers = session[0].initiator.receive(try session[0].target.pass(request.encode()))
         #expect(answers.first?.responseCode == 0)
-        session[0].target.session.leave(connection: session[1].target.connection.number)
+        session[0].target.session.logOut(connection: session[1].target.connection.number)
         request.cmdSN = 2
         request.tag = 6
         let again = session[0].initiator.receive(try session[0].target.pass(request.encode()))
