@@ -23,6 +23,9 @@ package enum Limits {
     /// The longest write that is done whole or not at all: its data is held in memory and, on files, written twice.
     static let atomicBytes = 1 << 20
 
+    /// Addresses that a ramdisk sets aside to grow into: more than there is memory, and little of what a process has.
+    static let ramAddressBytes = 1 << 40
+
     /// The kernel's page: a write that covers whole pages never has to read one first.
     static let pageBytes = 4096
 }

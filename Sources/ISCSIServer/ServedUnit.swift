@@ -99,6 +99,40 @@ package final class ServedUnit: Sendable {
         self.state.withLock { unit in body(&unit) }
     }
 
+    /// What the unit reports of its store now.
+    package var info: BlockInfo {
+        self.withUnit { $0.info }
+    }
+
+    /// Makes the store at least `bytes` long, or looks how long it is, and tells all initiators of a new capacity. May
+    /// wait for the store.
+    ///
+    /// - Returns: whether the unit has grown.
+    package func grow(to bytes: UInt64?) throws(BlockError) -> Bool {
+        guard let store = self.store as? any GrowingStore else {
+            throw BlockError(.unsupported, "\(self.identity.product) cannot grow while it is served")
+        }
+        let before = self.info.geometry.blockCount
+        guard bytes.map({ $0 / UInt64(self.blockSize) >= before }) ?? true else {
+            throw BlockError(
+                .unsupported, "\(self.identity.product) has \(before) blocks of \(self.blockSize) bytes",
+                reason: "it cannot shrink while it is served; take it out of its targets first")
+        }
+        let count = try store.grow(to: bytes)
+        guard count >= before else {
+            throw BlockError(
+                .unavailable, "\(self.identity.product) had \(before) blocks of \(self.blockSize) bytes",
+                reason: "somebody has cut it down to \(count); what was beyond cannot be read")
+        }
+        return self.withUnit { unit in
+            guard count > unit.info.geometry.blockCount else { return false }
+            var info = unit.info
+            info.geometry.blockCount = count
+            unit.resized(to: info)
+            return true
+        }
+    }
+
     package var targetPortGroups: TargetPortGroups {
         self.withUnit { $0.ports }
     }

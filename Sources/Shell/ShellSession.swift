@@ -48,6 +48,7 @@ package struct ShellSession: Sendable {
         ("ls", "ls [PATH] [DEPTH]", "draws the tree"),
         ("pwd", "pwd", "shows where you are"),
         ("refresh", "refresh", "does nothing: the tree is always the present one"),
+        ("resize", "resize SIZE", "makes a file or RAM disk larger while it is served"),
         ("restoreconfig", "restoreconfig FILE", "applies a saved file as far as it goes"),
         ("saveconfig", "saveconfig", "says where every change has been saved already"),
         ("sessions", "sessions [list|detail]", "shows who is logged in"),

@@ -1,12 +1,15 @@
 // SPDX-License-Identifier: Apache-2.0
 // SPDX-FileCopyrightText: the Apus authors
 
+import Block
 import BlockStores
 import Control
 import ControlAPI
+import Glibc
 import ISCSIServer
 import Model
 import NIOCore
+import NIOPosix
 import SCSI
 import Testing
 
@@ -57,6 +60,34 @@ struct UnitStateTests {
         #expect(unit.targetPortGroups.groups.map(\.hasExplicitTransitions) == [false])
         #expect(await stage.targets.calls.isEmpty)
         #expect(try stage.onDisk().storageObjects[0].aluaGroups[0].setting("alua_access_state") == 2)
+        await stage.daemon.stop()
+    }
+
+    @Test func `a file that is given another size grows while it is served, and only grows`() async throws {
+        let folder = try TemporaryFolder()
+        var configuration = Self.configuration()
+        configuration.storageObjects[0] = StorageObject(
+            plugin: "fileio", name: "f", wwn: "serial", dev: folder.path + "/f", size: 1 << 20)
+        configuration.targets[0].portalGroups[0].luns[0].storageObject = "/backstores/fileio/f"
+        let stage = try Stage(configuration, stores: FileStoreOpening(pool: .singleton))
+        try await stage.daemon.start()
+        let unit = try #require(await stage.targets.targets[Self.name]?.groups.first?.units[0])
+        await stage.targets.forgetCalls()
+        func resize(to size: String) async throws -> ChangeReport {
+            let path = TreePath("/backstores/fileio/f")
+            return try await stage.daemon.change(.tree(TreeCommand(path: path, verb: "resize", named: ["size": size])))
+        }
+        let report = try await resize(to: "3M")
+        #expect(report.messages == ["Resized fileio f to 3145728 bytes."])
+        #expect(report.steps == ["resize /backstores/fileio/f to 3145728 bytes"])
+        #expect(unit.info.geometry.blockCount == 6144)
+        #expect(await stage.targets.calls.isEmpty)
+        await #expect(throws: (any Error).self) { try await resize(to: "2M") }
+        #expect(try stage.onDisk().storageObjects[0].size == 3 << 20)
+        #expect(unsafe truncate(folder.path + "/f", 4 << 20) == 0)
+        _ = try await stage.daemon.reload()
+        #expect(unit.info.geometry.blockCount == 8192)
+        #expect(await stage.daemon.status().targets[0].luns[0].bytes == 4 << 20)
         await stage.daemon.stop()
     }
 }

@@ -54,6 +54,7 @@ host() {
         cut-path) ip link set tap1 down ;;
         join-path) ip link set tap1 up ;;
         kill-daemon) kill -9 "$daemon"; wait "$daemon" 2>/dev/null; serve ;;
+        grow-ram) shell /backstores/ramdisk/ram resize 128M >/dev/null ;;
         restart-daemon) kill -TERM "$daemon" && wait "$daemon" && serve ;;
         *) echo "FAILED  the guest asks for $1, which nobody here knows" ;;
     esac

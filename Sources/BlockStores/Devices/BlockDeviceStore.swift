@@ -9,7 +9,7 @@ package import NIOPosix
 /// It is opened exclusively, which the kernel refuses while the device is mounted, a member of an array, or opened so by
 /// another program. Logical and physical block sizes are the device's own. Unmapping discards; what discarded blocks
 /// read as is the device's secret, so LBPRZ is not claimed.
-package final class BlockDeviceStore: BlockStore {
+package final class BlockDeviceStore: GrowingStore {
     package struct Options: Sendable {
         package var readOnly: Bool
         /// Whether a write may be replied to before it is on stable storage (write-back).
@@ -50,6 +50,11 @@ package final class BlockDeviceStore: BlockStore {
         _ request: BlockRequest, completion: @escaping @Sendable (Result<BlockReply, BlockError>) -> Void
     ) {
         self.engine.perform(request, completion: completion)
+    }
+
+    /// A device's size is its owner's business: it is only looked at.
+    package func grow(to bytes: UInt64?) throws(BlockError) -> UInt64 {
+        try DeviceOpening.size(of: self.engine.medium) / UInt64(self.info.geometry.blockSize)
     }
 
     package func close() throws(BlockError) {

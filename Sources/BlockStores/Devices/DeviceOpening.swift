@@ -52,6 +52,14 @@ enum DeviceOpening {
         }
     }
 
+    static func size(of medium: OpenMedium) throws(BlockError) -> UInt64 {
+        var bytes: UInt64 = 0
+        // The call fills in the number that it is given.
+        let result = unsafe clinux_device_size(medium.descriptor.rawValue, &bytes)
+        guard result >= 0 else { throw medium.error(.unavailable, "ask the size of", Errno(rawValue: -result)) }
+        return bytes
+    }
+
     private static func info(
         _ medium: OpenMedium, _ options: BlockDeviceStore.Options
     ) throws(BlockError) -> BlockInfo {

@@ -99,18 +99,34 @@ enum FileOpening {
             throw BlockError(.unavailable, "open \(medium.path)", reason: "it is no regular file")
         }
         let existing = UInt64(status.st_size)
-        guard let wanted = options.size, wanted > existing, !options.readOnly else {
-            return (existing, .existing)
+        let wanted = options.readOnly ? nil : options.size
+        let size = try self.grow(medium, from: existing, to: wanted)
+        return (size, size == existing ? .existing : created ? .created : .extended(from: existing))
+    }
+
+    /// Makes a shorter file `wanted` bytes long; returns how long it then is.
+    static func grow(_ medium: OpenMedium, to wanted: UInt64?) throws(BlockError) -> UInt64 {
+        var status = stat()
+        // A C structure that the call fills in.
+        guard unsafe fstat(medium.descriptor.rawValue, &status) == 0 else {
+            throw medium.error(.unavailable, "look at", Errno(rawValue: errno))
         }
+        return try self.grow(medium, from: UInt64(status.st_size), to: wanted)
+    }
+
+    private static func grow(
+        _ medium: OpenMedium, from existing: UInt64, to wanted: UInt64?
+    ) throws(BlockError) -> UInt64 {
+        guard let wanted, wanted > existing else { return existing }
         do {
             try medium.descriptor.resize(to: Int64(clamping: wanted))
+            return wanted
         } catch {
             let errno = error as? Errno
             throw BlockError(
                 .unavailable, "extend \(medium.path) to \(wanted) bytes", errno: errno?.rawValue,
                 reason: errno?.description ?? "\(error)")
         }
-        return (wanted, created ? .created : .extended(from: existing))
     }
 
     private static func info(

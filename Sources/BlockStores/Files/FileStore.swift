@@ -11,7 +11,7 @@ package import NIOPosix
 /// - Flushes are grouped, and a failed one sticks; see `FlushGroup`.
 /// - Unmapped blocks are punched out of the file, so a sparse file stays sparse.
 /// - While the file is open for writing no other Apus, and no QEMU, can open it.
-package final class FileStore: BlockStore {
+package final class FileStore: GrowingStore {
     /// How to open the file.
     package struct Options: Sendable {
         /// Bytes. A file that is not there is created with this size, a shorter one extended, a longer one left alone.
@@ -67,6 +67,11 @@ package final class FileStore: BlockStore {
         _ request: BlockRequest, completion: @escaping @Sendable (Result<BlockReply, BlockError>) -> Void
     ) {
         self.engine.perform(request, completion: completion)
+    }
+
+    package func grow(to bytes: UInt64?) throws(BlockError) -> UInt64 {
+        let wanted = self.info.capabilities.contains(.readOnly) ? nil : bytes
+        return try FileOpening.grow(self.engine.medium, to: wanted) / UInt64(self.info.geometry.blockSize)
     }
 
     package func close() throws(BlockError) {

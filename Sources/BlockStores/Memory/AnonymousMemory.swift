@@ -5,29 +5,35 @@ internal import Block
 internal import Glibc
 internal import SystemPackage
 
-/// Zero-filled memory of a fixed size that the kernel hands out page by page as it is written.
+/// Zero-filled memory that the kernel hands out page by page as it is written.
+///
+/// More addresses are set aside than asked for, where the kernel allows it: a disk can grow into them. They cost nothing
+/// until they are written.
 ///
 /// Requests from several threads may touch the same bytes at the same time, as on any disk: the result is one or the
 /// other, byte by byte. `@unchecked`: the address is constant, and the bytes are the users' to order.
 @safe final class AnonymousMemory: @unchecked Sendable {
     private let bytes: UnsafeMutableRawBufferPointer
-    private let count: Int
+    /// How many bytes there are addresses for.
+    let count: Int
 
     init(count: Int) throws(BlockError) {
-        self.count = count
         guard count > 0 else {
+            self.count = 0
             unsafe self.bytes = UnsafeMutableRawBufferPointer(start: nil, count: 0)
             return
         }
-        // Mapped without a reservation, so that a disk may be larger than memory as long as it is not filled.
-        let address = unsafe mmap(
-            nil, count, PROT_READ | PROT_WRITE, MAP_PRIVATE | CInt(MAP_ANONYMOUS) | CInt(MAP_NORESERVE), -1, 0)
-        guard let address = unsafe address, unsafe address != MAP_FAILED else {
-            let errno = Errno(rawValue: errno)
-            throw BlockError(
-                .unavailable, "ramdisk of \(count) bytes", errno: errno.rawValue, reason: errno.description)
+        for wanted in [max(count, Limits.ramAddressBytes), count] {
+            // Mapped without a reservation, so that a disk may be larger than memory as long as it is not filled.
+            let address = unsafe mmap(
+                nil, wanted, PROT_READ | PROT_WRITE, MAP_PRIVATE | CInt(MAP_ANONYMOUS) | CInt(MAP_NORESERVE), -1, 0)
+            guard let address = unsafe address, unsafe address != MAP_FAILED else { continue }
+            self.count = wanted
+            unsafe self.bytes = UnsafeMutableRawBufferPointer(start: address, count: wanted)
+            return
         }
-        unsafe self.bytes = UnsafeMutableRawBufferPointer(start: address, count: count)
+        let errno = Errno(rawValue: errno)
+        throw BlockError(.unavailable, "ramdisk of \(count) bytes", errno: errno.rawValue, reason: errno.description)
     }
 
     deinit {

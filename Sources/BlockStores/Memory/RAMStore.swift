@@ -3,17 +3,19 @@
 
 package import Block
 internal import NIOCore
+internal import Synchronization
 
 /// A disk in memory. It takes memory as blocks are written, gives it back when they are unmapped, and is gone when the
 /// store is closed.
 ///
 /// With `discards` set it stores nothing (LIO's `nullio`): writes are dropped and reads are zeroes. That is for
 /// measuring the path to the store.
-package final class RAMStore: BlockStore {
+package final class RAMStore: GrowingStore {
     package let info: BlockInfo
     private let memory: AnonymousMemory
     private let gate = AccessGate()
     private let discards: Bool
+    private let blockCount: Atomic<UInt64>
 
     package init(size: UInt64, blockSize: Int = 512, thin: Bool = true, discards: Bool = false) throws(BlockError) {
         guard blockSize == 512 || blockSize == 4096 else {
@@ -25,6 +27,7 @@ package final class RAMStore: BlockStore {
         }
         self.memory = try AnonymousMemory(count: discards ? 0 : bytes)
         self.discards = discards
+        self.blockCount = Atomic(blockCount)
         self.info = BlockInfo(
             geometry: BlockGeometry(blockSize: blockSize, blockCount: blockCount),
             capabilities: thin && !discards ? [.unmap, .unmapZeroes] : [],
@@ -70,6 +73,16 @@ package final class RAMStore: BlockStore {
             self.gate.leave(mode)
             completion(.success(reply))
         }
+    }
+
+    package func grow(to bytes: UInt64?) throws(BlockError) -> UInt64 {
+        let wanted = (bytes ?? 0) / UInt64(self.info.geometry.blockSize)
+        guard self.discards || wanted <= UInt64(self.memory.count / self.info.geometry.blockSize) else {
+            throw BlockError(
+                .unsupported, "ramdisk: there are addresses for \(self.memory.count) bytes only",
+                reason: "it can be larger if it is made so")
+        }
+        return self.blockCount.max(wanted, ordering: .relaxed).newValue
     }
 
     package func close() throws(BlockError) {

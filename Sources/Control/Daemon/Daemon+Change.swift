@@ -64,6 +64,7 @@ extension Daemon {
             let report = try await daemon.make(
                 .replace(configuration, unreadable: problems), ChangeTerms(isSaved: false))
             daemon.mark = mark
+            await daemon.lookAtSizes()
             return report
         }
     }

@@ -47,7 +47,7 @@ extension Daemon {
             name: target.name,
             luns: target.groups.flatMap { $0.luns.sorted { $0.key < $1.key } }.compactMap { lun, name in
                 guard let backstore = self.running.backstores[name], let unit = self.units[name] else { return nil }
-                let geometry = unit.store.info.geometry
+                let geometry = unit.info.geometry
                 return LUNStatus(
                     lun: Int(lun), backstore: name, medium: backstore.kind.summary,
                     bytes: geometry.blockCount * UInt64(geometry.blockSize),

@@ -56,6 +56,9 @@ extension Daemon {
             self.units[name] = ServedUnit(
                 identity: LogicalUnitIdentity(product: backstore.product, serial: backstore.serial), store: store,
                 info: store.info.reporting(backstore.attributes), keeper: keeper)
+        case .growBackstore(let name, let backstore):
+            guard let unit = self.units[name], let size = backstore.size else { return }
+            _ = try await Self.blocking { try unit.grow(to: UInt64(size)) }
         case .setAccess(let name, let access):
             self.units[name]?.setTargetPortGroups(TargetPortGroups(access))
         case .setTarget(let target):
@@ -98,6 +101,19 @@ extension Daemon {
         }
     }
 
+    /// Looks whether files and devices have grown, and tells their initiators.
+    func lookAtSizes() async {
+        for (name, unit) in self.units.sorted(by: { $0.key < $1.key }) where unit.store is any GrowingStore {
+            do {
+                if try await Self.blocking({ try unit.grow(to: nil) }) {
+                    self.logger.notice("\(name) has \(unit.info.geometry.blockCount) blocks now")
+                }
+            } catch {
+                self.logger.error("\(name): \(error)")
+            }
+        }
+    }
+
     /// Closes a store. It is gone afterwards even if its last flush failed, which the log then tells.
     private func close(_ name: String) async {
         guard let unit = self.units.removeValue(forKey: name) else { return }
@@ -114,6 +130,8 @@ extension Daemon {
         switch step {
         case .openBackstore(let name, _):
             return .error(name, "\(error)", "it is left out until the next change or reload")
+        case .growBackstore(let name, _):
+            return .error(name, "\(error)", "it is served with the size that it had")
         case .listen(let portal):
             return .error("portal \(portal)", Self.words(error), Self.remedy(error, for: portal))
         case .startBoot, .stopBoot, .setMachines:

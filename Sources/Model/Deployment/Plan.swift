@@ -8,6 +8,8 @@ package enum Step: Hashable, Sendable {
     case removeTarget(String)
     case closeBackstore(String)
     case openBackstore(String, Backstore)
+    /// Makes an open backstore larger; its sessions go on.
+    case growBackstore(String, Backstore)
     /// Tells a backstore's unit through which ports it is reached how well.
     case setAccess(String, AccessMap)
     /// Adds the target or replaces its definition; its sessions go on.
@@ -47,6 +49,10 @@ package enum Plan {
         steps += early.filter { withdrawn[$0.name] == nil }.map(Step.setTarget)
         steps += closing.sorted().map(Step.closeBackstore)
         steps += opening.sorted().compactMap { name in new.backstores[name].map { .openBackstore(name, $0) } }
+        for (name, backstore) in new.backstores.sorted(by: { $0.key < $1.key })
+        where !opening.contains(name) && old.backstores[name] != backstore {
+            steps.append(.growBackstore(name, backstore))
+        }
         for name in new.backstores.keys.sorted() {
             let before = opening.contains(name) ? .standard : old.access[name] ?? .standard
             let wanted = new.access[name] ?? .standard
@@ -64,9 +70,9 @@ package enum Plan {
         return steps
     }
 
-    /// The keys of `one` whose values `other` has not.
+    /// The keys of `one` whose values `other` has not, but for another size.
     private static func changed(_ one: [String: Backstore], _ other: [String: Backstore]) -> Set<String> {
-        Set(one.lazy.filter { other[$0.key] != $0.value }.map(\.key))
+        Set(one.lazy.filter { other[$0.key]?.withoutSize != $0.value.withoutSize }.map(\.key))
     }
 
     private static func split(
@@ -90,7 +96,8 @@ extension Deployment {
         case .closeBackstore(let name):
             self.backstores[name] = nil
             self.access[name] = nil
-        case .openBackstore(let name, let backstore): self.backstores[name] = backstore
+        case .openBackstore(let name, let backstore), .growBackstore(let name, let backstore):
+            self.backstores[name] = backstore
         case .setAccess(let name, let access): self.access[name] = access == .standard ? nil : access
         case .setTarget(let target): self.targets[target.name] = target
         case .listen(let portal): self.portals.insert(portal)
@@ -119,6 +126,7 @@ extension Step: CustomStringConvertible {
         case .removeTarget(let name): "remove target \(name)"
         case .closeBackstore(let name): "close \(name)"
         case .openBackstore(let name, let backstore): "open \(name) (\(backstore.kind.summary))"
+        case .growBackstore(let name, let backstore): "resize \(name) to \(backstore.size ?? 0) bytes"
         case .setAccess(let name, let access): "set \(Self.count(access.groups.count, "target port group")) of \(name)"
         case .setTarget(let target):
             "serve target \(target.name) with "
@@ -135,6 +143,29 @@ extension Step: CustomStringConvertible {
 
     private static func count(_ number: Int, _ noun: String) -> String {
         "\(number) \(noun)\(number == 1 ? "" : "s")"
+    }
+}
+
+extension Backstore {
+    /// The bytes that it is to have; nil where that is the medium's own business.
+    package var size: Int? {
+        switch self.kind {
+        case .file(_, let size, _, _): size
+        case .ramdisk(let size, _): size
+        case .block: nil
+        }
+    }
+
+    /// The backstore whatever size it is to have: a change of that alone needs no closing.
+    var withoutSize: Backstore {
+        var result = self
+        switch self.kind {
+        case .file(let path, _, let writeBack, let original):
+            result.kind = .file(path: path, size: nil, writeBack: writeBack, original: original)
+        case .ramdisk(_, let forgetful): result.kind = .ramdisk(size: 0, forgetful: forgetful)
+        case .block: break
+        }
+        return result
     }
 }
 

@@ -47,7 +47,9 @@ package struct TreeRefusal: Error, Hashable, Sendable, CustomStringConvertible {
 
 extension Configuration {
     /// Verbs that change the configuration; others only look at it.
-    package static let changingVerbs = ["create", "delete", "set", "set_alua", "enable", "disable", "clearconfig"]
+    package static let changingVerbs = [
+        "create", "delete", "set", "set_alua", "resize", "enable", "disable", "clearconfig",
+    ]
 
     /// The configuration after `command`, and what the user is told.
     package func performing(
@@ -62,6 +64,7 @@ extension Configuration {
         case "create": try editor.create(at: location, &arguments)
         case "delete": try editor.delete(at: location, &arguments)
         case "set": try editor.set(at: location, &arguments)
+        case "resize": try editor.resize(at: location, &arguments)
         case "set_alua": try editor.setALUAGroup(at: location, &arguments)
         case "enable", "disable": try editor.enable(command.verb == "enable", at: location)
         case "clearconfig": try editor.clear(&arguments)
