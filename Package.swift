@@ -23,6 +23,7 @@ let lifecycle: Target.Dependency = .product(
 let signals: Target.Dependency = .product(name: "UnixSignals", package: "swift-service-lifecycle")
 let hummingbird: Target.Dependency = .product(name: "Hummingbird", package: "hummingbird")
 let crypto: Target.Dependency = .product(name: "Crypto", package: "swift-crypto")
+let cryptoExtras: Target.Dependency = .product(name: "CryptoExtras", package: "swift-crypto")
 let subprocess: Target.Dependency = .product(name: "Subprocess", package: "swift-subprocess")
 let system: Target.Dependency = .product(name: "SystemPackage", package: "swift-system")
 let histogram: Target.Dependency = .product(name: "Histogram", package: "hdrhistogram-swift")
@@ -65,7 +66,7 @@ let package = Package(
         room("Model", []),
 
         // Edge rooms: sockets, files, processes.
-        room("BlockStores", ["Wire", "Block", "CLinux", nioCore, nioPosix, system]),
+        room("BlockStores", ["Wire", "Block", "CLinux", nioCore, nioPosix, system, crypto, cryptoExtras]),
         room(
             "ISCSIServer",
             ["Wire", "Block", "SCSI", "ISCSI", nioCore, nioPosix, logging]),

@@ -91,4 +91,6 @@ public struct BlockCapabilities: OptionSet, Hashable, Sendable {
     public static let rotational = BlockCapabilities(rawValue: 1 << 4)
     /// `usage` tells how much space is taken.
     public static let tellsUsage = BlockCapabilities(rawValue: 1 << 5)
+    /// What is stored is encrypted with a key that `replaceKey` replaces.
+    public static let encrypts = BlockCapabilities(rawValue: 1 << 6)
 }

@@ -67,6 +67,9 @@ public enum BlockRequest: Sendable {
     case extent(BlockRange)
     /// Asks how much space the store takes where `info.capabilities` say that it can tell; the reply is `.usage`.
     case usage
+    /// Replaces the key that the store encrypts with, where `info.capabilities` say that it does: whatever was written
+    /// before cannot be read any longer, by anybody.
+    case replaceKey
 }
 
 /// What a store answers.

@@ -31,6 +31,8 @@ package struct ExportService: Service {
         package var isReadOnly = false
         package var isThin = true
         package var isRemovable = false
+        /// Whether images and RAM disks are encrypted.
+        package var isEncrypted = false
         package var portals: [Portal] = []
         package var target: String?
         /// What initiators have to prove before they log in.
@@ -103,21 +105,27 @@ package struct ExportService: Service {
             product = Self.productName(path)
             identity = path
             if BlockDeviceStore.isDevice(path) {
+                guard !self.options.isEncrypted else {
+                    throw BlockError(
+                        .unavailable, "open \(path)", reason: "devices are not encrypted here (use dm-crypt beneath)")
+                }
                 store = try BlockDeviceStore(
                     path: path, options: .init(readOnly: self.options.isReadOnly, thin: self.options.isThin), pool: pool
                 )
             } else {
-                store = try FileStore(
-                    path: path,
-                    options: .init(
-                        size: self.options.size, blockSize: self.options.blockSize,
-                        readOnly: self.options.isReadOnly, thin: self.options.isThin),
-                    pool: pool)
+                let options = FileStore.Options(
+                    size: self.options.size, blockSize: self.options.blockSize,
+                    readOnly: self.options.isReadOnly, thin: self.options.isThin)
+                store =
+                    self.options.isEncrypted
+                    ? try EncryptedStore.file(path: path, options: options, pool: pool)
+                    : try FileStore(path: path, options: options, pool: pool)
             }
         case .ram(let size):
             product = "ram\(number)"
             identity = product
-            store = try RAMStore(size: size, blockSize: self.options.blockSize, thin: self.options.isThin)
+            let disk = try RAMStore(size: size, blockSize: self.options.blockSize, thin: self.options.isThin)
+            store = self.options.isEncrypted ? EncryptedStore.memory(disk, pool: pool) : disk
         }
         do {
             let serial = Self.serial(of: identity)
@@ -156,8 +164,9 @@ package struct ExportService: Service {
             let info = unit.store.info
             let size = ByteSize(bytes: info.geometry.blockCount * UInt64(info.geometry.blockSize))
             let access = info.capabilities.contains(.readOnly) ? "read-only" : "read-write"
+            let kind = info.capabilities.contains(.encrypts) ? ", encrypted" : ""
             self.report(
-                "LUN \(lun): \(unit.identity.product), \(size), blocks of \(info.geometry.blockSize), \(access)")
+                "LUN \(lun): \(unit.identity.product), \(size), blocks of \(info.geometry.blockSize), \(access)\(kind)")
         }
         for portal in self.options.portals {
             let bound = try await server.listen(portal)

@@ -154,6 +154,7 @@ package struct LogicalUnit: Sendable {
         (!traits.contains(.needsUnmap) || self.info.capabilities.contains(.unmap))
             && (!traits.contains(.needsAtomicWrite) || self.maximumAtomicBlocks > 0)
             && (!traits.contains(.needsMemory) || self.memoryState != nil)
+            && (!traits.contains(.needsEncryption) || self.info.capabilities.contains(.encrypts))
     }
 
     /// What D_SENSE chooses.

@@ -74,6 +74,13 @@ struct ExportCommand: AsyncParsableCommand {
     @Flag(help: "Offer the LUNs as removable media.")
     var removable = false
 
+    @Flag(
+        help: """
+            Encrypt new images with a key in disk.img.key beside them, and RAM disks with one that is nowhere else. \
+            SANITIZE can then erase all at once by replacing the key.
+            """)
+    var encrypt = false
+
     @Option(
         help: "The folder for what outlives a power cut: persistent reservations. (default: beside each image)",
         completion: .directory)
@@ -101,6 +108,7 @@ struct ExportCommand: AsyncParsableCommand {
         options.isReadOnly = self.readOnly
         options.isThin = !self.thick
         options.isRemovable = self.removable
+        options.isEncrypted = self.encrypt
         options.portals = self.portal.isEmpty ? [Portal(host: "127.0.0.1")] : self.portal
         options.target = self.target
         options.stateFolder = self.state

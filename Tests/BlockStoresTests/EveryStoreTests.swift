@@ -10,11 +10,11 @@ import Testing
 @Suite("BlockStore")
 struct EveryStoreTests {
     enum Kind: CaseIterable {
-        case file512, file4096, thickFile, writeThroughFile, ram512, ram4096, thickRAM
+        case file512, file4096, thickFile, writeThroughFile, ram512, ram4096, thickRAM, encryptedFile, encryptedRAM
 
         var blockSize: Int {
             switch self {
-            case .file4096, .ram4096: 4096
+            case .file4096, .ram4096, .encryptedRAM: 4096
             default: 512
             }
         }
@@ -27,6 +27,10 @@ struct EveryStoreTests {
                     size: size, blockSize: self.blockSize, writeCache: self != .writeThroughFile,
                     thin: self != .thickFile)
                 return try FileStore(path: folder.file("disk"), options: options, pool: pool)
+            case .encryptedFile:
+                return try EncryptedStore.file(path: folder.file("disk"), options: .init(size: size), pool: pool)
+            case .encryptedRAM:
+                return EncryptedStore.memory(try RAMStore(size: size, blockSize: self.blockSize), pool: pool)
             case .ram512, .ram4096, .thickRAM:
                 return try RAMStore(size: size, blockSize: self.blockSize, thin: self != .thickRAM)
             }
@@ -87,7 +91,7 @@ struct EveryStoreTests {
         #expect(try await store.read(BlockRange(lba: 0, count: UInt32(blocks))) == model, "seed \(seed)")
     }
 
-    @Test(arguments: [Kind.file512, .file4096, .ram512, .ram4096])
+    @Test(arguments: [Kind.file512, .file4096, .ram512, .ram4096, .encryptedFile])
     func `extents tell mapped blocks from unmapped ones`(_ kind: Kind) async throws {
         let folder = try TemporaryFolder()
         let store = try kind.open(folder, blocks: 800)
@@ -111,7 +115,7 @@ struct EveryStoreTests {
         }
     }
 
-    @Test(arguments: [Kind.file512, .ram512])
+    @Test(arguments: [Kind.file512, .ram512, .encryptedFile, .encryptedRAM])
     func `concurrent writers and readers never see a block torn by compare and write`(_ kind: Kind) async throws {
         let folder = try TemporaryFolder()
         let store = try kind.open(folder, blocks: 64)
@@ -142,7 +146,7 @@ struct EveryStoreTests {
         }
     }
 
-    @Test(arguments: [Kind.file512, .ram512])
+    @Test(arguments: [Kind.file512, .ram512, .encryptedFile, .encryptedRAM])
     func `readers find all of an atomic write or nothing`(_ kind: Kind) async throws {
         let folder = try TemporaryFolder()
         let store = try kind.open(folder, blocks: 2048)
@@ -167,7 +171,7 @@ struct EveryStoreTests {
         #expect(try await store.read(BlockRange(lba: 0, count: 1)).allSatisfy { $0 == 0 })
     }
 
-    @Test(arguments: [Kind.file512, .ram512])
+    @Test(arguments: [Kind.file512, .ram512, .encryptedFile])
     func `compare and write lets exactly one of many rivals win each round`(_ kind: Kind) async throws {
         let folder = try TemporaryFolder()
         let store = try kind.open(folder, blocks: 8)

@@ -27,7 +27,7 @@ final class TemporaryFolder {
     }
 
     deinit {
-        for name in ["disk", "other", "disk.atomic"] {
+        for name in ["disk", "other", "disk.atomic", "disk.key"] {
             unsafe unlink(self.file(name))
         }
         unsafe rmdir(self.path)

@@ -122,7 +122,7 @@ extension Device {
             return .success(.extent(count: 1, isMapped: true))
         case .usage:
             return .success(.usage(takenBytes: 1 << 20, freeBytes: 1 << 20))
-        case .flush:
+        case .flush, .replaceKey:
             break
         }
         return .success(.done)

@@ -35,7 +35,7 @@ struct ArrayMedium {
             self.geometry.contains(range) && expected.readableBytes == self.geometry.byteCount(range)
                 && replacement.readableBytes == expected.readableBytes
         case .unmap(let ranges): ranges.allSatisfy { self.geometry.contains($0) }
-        case .flush, .usage: true
+        case .flush, .usage, .replaceKey: true
         }
     }
 
@@ -54,6 +54,9 @@ struct ArrayMedium {
         case .usage:
             self.log.append("usage")
             return .success(self.usage)
+        case .replaceKey:
+            self.log.append("replace key")
+            for index in self.bytes.indices { self.bytes[index] ^= 0x5A }
         case .flush:
             self.log.append("flush")
         case .unmap(let ranges):

@@ -68,8 +68,24 @@ struct SanitizeTests {
     @Test func `a thick unit has no block erase, and no unit a cryptographic one`() {
         var thick = UnitUnderTest(capabilities: [])
         #expect(thick.run(Self.cdb(0x02))?.senseText == "05/20/00")
-        #expect(thick.run(Self.cdb(0x03))?.senseText == "05/24/00")
+        #expect(thick.run(Self.cdb(0x03))?.senseText == "05/20/00")
         #expect(thick.dataIn(bytes("A3 0C 02 48 00 03 00 00 00 20 00 00")) == bytes("00 01 00 00"))
+    }
+
+    @Test func `a cryptographic erase replaces the key, where there is one`() {
+        var test = UnitUnderTest(capabilities: [.encrypts])
+        test.medium.bytes[0] = 1
+        #expect(test.run(Self.cdb(0x03, 4))?.senseText == "05/24/00")
+        #expect(test.execute(Self.cdb(0x03)).status == .good)
+        #expect(test.medium.log == ["replace key"])
+        #expect(test.medium.bytes[0] == 0x5B)
+        #expect(test.run([0])?.status == .good)
+        test.medium.failure = BlockError(.write, "write the key")
+        #expect(test.execute(Self.cdb(0x23)).senseText == "03/31/03")
+        test.medium.failure = nil
+        #expect(test.run([0])?.senseText == "03/31/03")
+        #expect(test.run(Self.cdb(0x1F))?.status == .good)
+        #expect(test.run([0])?.status == .good)
     }
 
     @Test(arguments: [

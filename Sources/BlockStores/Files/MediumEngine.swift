@@ -93,7 +93,7 @@ final class MediumEngine: Sendable {
             durable || !self.hasWriteCache
         case .unmap: !self.hasWriteCache
         // An atomic write is durable when it is done.
-        case .read, .flush, .compare, .extent, .usage, .writeAtomic: false
+        case .read, .flush, .compare, .extent, .usage, .writeAtomic, .replaceKey: false
         }
     }
 
@@ -122,6 +122,8 @@ final class MediumEngine: Sendable {
             try self.writeAtomic(data, at: geometry.byteOffset(range.lba))
         case .usage:
             return try self.medium.usage()
+        case .replaceKey:
+            throw BlockError(.unsupported, "replace the key of \(self.medium.path)")
         case .flush:
             try self.medium.sync()
         case .unmap(let ranges):

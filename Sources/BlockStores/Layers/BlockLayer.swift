@@ -46,7 +46,7 @@ package enum BlockOperation: Sendable, Hashable, CaseIterable {
     package init(_ request: BlockRequest) {
         switch request {
         case .read, .extent, .usage: self = .read
-        case .write, .writeAtomic, .writeZeroes, .writeSame, .compareAndWrite: self = .write
+        case .write, .writeAtomic, .writeZeroes, .writeSame, .compareAndWrite, .replaceKey: self = .write
         case .flush: self = .flush
         case .unmap: self = .unmap
         case .compare: self = .compare
@@ -65,7 +65,7 @@ extension BlockRequest {
             .extent(let range):
             [range]
         case .unmap(let ranges): ranges
-        case .flush, .usage: []
+        case .flush, .usage, .replaceKey: []
         }
     }
 }

@@ -66,7 +66,7 @@ package final class RateLayer: BlockLayer {
         case .read(let range), .write(let range, _, _), .writeSame(let range, _, _), .compare(let range, _),
             .writeAtomic(let range, _, _), .compareAndWrite(let range, _, _, _):
             bytes = UInt64(self.info.geometry.byteCount(range))
-        case .flush, .unmap, .writeZeroes, .extent, .usage:
+        case .flush, .unmap, .writeZeroes, .extent, .usage, .replaceKey:
             // These move no data; they cost a request.
             bytes = 0
         }

@@ -132,6 +132,8 @@ package final class RAMStore: GrowingStore {
             return self.extent(range)
         case .usage:
             preconditionFailure("a ramdisk's info does not say that it tells its usage")
+        case .replaceKey:
+            preconditionFailure("a ramdisk's info does not say that it encrypts")
         }
         return .done
     }

@@ -30,26 +30,32 @@ package struct FileStoreOpening: StoreOpening {
             if BlockDeviceStore.isDevice(path) {
                 return try Self.device(path, backstore, writeCache: attributes.writeCache ?? writeBack, pool)
             }
-            return try FileStore(
-                path: path,
-                options: .init(
-                    size: size.map { UInt64($0) }, blockSize: attributes.blockSize ?? 512,
-                    readOnly: backstore.isReadOnly, writeCache: attributes.writeCache ?? writeBack,
-                    thin: attributes.unmaps ?? true),
-                pool: pool)
+            let options = FileStore.Options(
+                size: size.map { UInt64($0) }, blockSize: attributes.blockSize ?? 512,
+                readOnly: backstore.isReadOnly, writeCache: attributes.writeCache ?? writeBack,
+                thin: attributes.unmaps ?? true)
+            guard attributes.encrypts != true else {
+                return try EncryptedStore.file(path: path, options: options, pool: pool)
+            }
+            return try FileStore(path: path, options: options, pool: pool)
         case .block(let path):
             return try Self.device(path, backstore, writeCache: attributes.writeCache ?? true, pool)
         case .ramdisk(let size, let forgetful):
-            return try RAMStore(
+            let store = try RAMStore(
                 size: UInt64(size), blockSize: attributes.blockSize ?? 512, thin: attributes.unmaps ?? true,
                 discards: forgetful)
+            return attributes.encrypts == true ? EncryptedStore.memory(store, pool: pool) : store
         }
     }
 
     private static func device(
         _ path: String, _ backstore: Backstore, writeCache: Bool, _ pool: NIOThreadPool
     ) throws -> any BlockStore {
-        try BlockDeviceStore(
+        guard backstore.attributes.encrypts != true else {
+            throw BlockError(
+                .unavailable, "open \(path)", reason: "devices are not encrypted here (set encrypt=0, or use dm-crypt)")
+        }
+        return try BlockDeviceStore(
             path: path,
             options: .init(
                 readOnly: backstore.isReadOnly, writeCache: writeCache, thin: backstore.attributes.unmaps ?? true),

@@ -15,16 +15,19 @@ package struct BackstoreAttributes: Hashable, Sendable {
     package var isRotational: Bool?
     /// `max_unmap_lba_count`: the most blocks that one UNMAP may have.
     package var maxUnmapBlocks: UInt32?
+    /// `encrypt`, which LIO has not: what a file or RAM disk holds is encrypted, and can be erased with its key.
+    package var encrypts: Bool?
 
     package init(
         blockSize: Int? = nil, writeCache: Bool? = nil, unmaps: Bool? = nil, isRotational: Bool? = nil,
-        maxUnmapBlocks: UInt32? = nil
+        maxUnmapBlocks: UInt32? = nil, encrypts: Bool? = nil
     ) {
         self.blockSize = blockSize
         self.writeCache = writeCache
         self.unmaps = unmaps
         self.isRotational = isRotational
         self.maxUnmapBlocks = maxUnmapBlocks
+        self.encrypts = encrypts
     }
 
     init(of object: StorageObject) {
@@ -42,6 +45,7 @@ package struct BackstoreAttributes: Hashable, Sendable {
             unmaps: unmapping.isEmpty ? nil : unmapping.contains { $0 != 0 },
             isRotational: number("is_nonrot").map { $0 == 0 },
             // LIO writes 0 where nobody chose a bound.
-            maxUnmapBlocks: number("max_unmap_lba_count").flatMap { $0 > 0 ? UInt32(clamping: $0) : nil })
+            maxUnmapBlocks: number("max_unmap_lba_count").flatMap { $0 > 0 ? UInt32(clamping: $0) : nil },
+            encrypts: number("encrypt").map { $0 != 0 })
     }
 }

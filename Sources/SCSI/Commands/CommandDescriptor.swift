@@ -40,8 +40,10 @@ struct CommandDescriptor: Sendable {
         static let endsSanitizeFailure = Traits(rawValue: 1 << 5)
         /// Offered only where somebody keeps what the unit remembers.
         static let needsMemory = Traits(rawValue: 1 << 6)
+        /// Offered only where the store encrypts.
+        static let needsEncryption = Traits(rawValue: 1 << 7)
         /// Not offered by every unit.
-        static let optional: Traits = [.needsUnmap, .needsAtomicWrite, .needsMemory]
+        static let optional: Traits = [.needsUnmap, .needsAtomicWrite, .needsMemory, .needsEncryption]
     }
 
     init(

@@ -5,7 +5,7 @@ package import Block
 internal import NIOCore
 
 extension CommandDescriptor {
-    /// SANITIZE (SBC-3). CRYPTOGRAPHIC ERASE is not offered: no store encrypts, so there is no key to change.
+    /// SANITIZE (SBC-3). CRYPTOGRAPHIC ERASE is offered where the store encrypts, by replacing its key.
     static let sanitize: [CommandDescriptor] = [
         CommandDescriptor(
             "SANITIZE (OVERWRITE)", [0x48, 0xA1, 0x00, 0x00, 0x00, 0x00, 0x00, 0xFF, 0xFF, 0x04], serviceAction: 0x01,
@@ -15,7 +15,12 @@ extension CommandDescriptor {
             "SANITIZE (BLOCK ERASE)", [0x48, 0xA2, 0x00, 0x00, 0x00, 0x00, 0x00, 0xFF, 0xFF, 0x04],
             serviceAction: 0x02,
             .writes, [.needsMedium, .writesMedium, .needsUnmap, .endsSanitizeFailure],
-            handler: { unit, cdb, _ in unit.sanitizeByErasing(cdb) }),
+            handler: { unit, cdb, _ in unit.sanitizeByErasing(cdb, .blockErase) }),
+        CommandDescriptor(
+            "SANITIZE (CRYPTOGRAPHIC ERASE)", [0x48, 0xA3, 0x00, 0x00, 0x00, 0x00, 0x00, 0xFF, 0xFF, 0x04],
+            serviceAction: 0x03,
+            .writes, [.needsMedium, .writesMedium, .needsEncryption, .endsSanitizeFailure],
+            handler: { unit, cdb, _ in unit.sanitizeByErasing(cdb, .cryptographicErase) }),
         CommandDescriptor(
             "SANITIZE (EXIT FAILURE MODE)", [0x48, 0x1F, 0x00, 0x00, 0x00, 0x00, 0x00, 0xFF, 0xFF, 0x04],
             serviceAction: 0x1F,
@@ -75,11 +80,11 @@ extension LogicalUnit {
             request)
     }
 
-    fileprivate mutating func sanitizeByErasing(_ cdb: CDB) -> TaskStep {
+    fileprivate mutating func sanitizeByErasing(_ cdb: CDB, _ method: SanitizeOperation.Method) -> TaskStep {
         if let sense = Self.reservedField(cdb) { return self.check(sense) }
         let request = SanitizeRequest(cdb)
         guard request.parameterListLength == 0 else { return self.check(.invalidFieldInCDB(7)) }
-        return self.beginSanitizing(SanitizeOperation(.blockErase, allowsExit: request.allowsExit), request)
+        return self.beginSanitizing(SanitizeOperation(method, allowsExit: request.allowsExit), request)
     }
 
     fileprivate mutating func exitSanitizeFailure(_ cdb: CDB) -> TaskStep {

@@ -17,7 +17,8 @@ package struct SanitizeStep: Sendable {
     package var writtenBytes: UInt64
 }
 
-/// A sanitize operation: the whole medium is written over, as often as asked; a block erase then gives all of it back.
+/// A sanitize operation: the whole medium is written over, as often as asked; a block erase then gives all of it back. A
+/// cryptographic erase replaces the key with which the medium is encrypted.
 ///
 ///     overwrite     write ─► write … flush ─► next pass …
 ///     block erase   extent ─► write what takes space ─► extent … flush ─► unmap … flush
@@ -26,18 +27,21 @@ struct SanitizeOperation: Sendable {
         /// The pattern is repeated in each block; `inverts` turns its bits over in every second pass.
         case overwrite(pattern: [UInt8], passes: Int, inverts: Bool)
         case blockErase
+        case cryptographicErase
     }
 
     private enum Phase: Sendable {
+        case replacingKey
         case writing
         case flushing
         case unmapping
         case flushingUnmapped
+        case done
     }
 
     let allowsExit: Bool
     private let method: Method
-    private var phase = Phase.writing
+    private var phase: Phase
     private var pass = 0
     private var lba: UInt64 = 0
     /// Blocks from `lba` on that are known to take space.
@@ -48,11 +52,15 @@ struct SanitizeOperation: Sendable {
     init(_ method: Method, allowsExit: Bool) {
         self.method = method
         self.allowsExit = allowsExit
+        if case .cryptographicErase = method { self.phase = .replacingKey } else { self.phase = .writing }
     }
 
     mutating func next(_ info: BlockInfo) -> SanitizeStep? {
         let blockCount = info.geometry.blockCount
         switch self.phase {
+        case .replacingKey:
+            self.phase = .done
+            return SanitizeStep(request: .replaceKey, writtenBytes: 0)
         case .writing:
             guard self.lba < blockCount else {
                 self.phase = .flushing
@@ -81,7 +89,7 @@ struct SanitizeOperation: Sendable {
             self.step = min(blockCount - self.lba, UInt64(max(info.maxUnmapBlocks, 1)))
             let range = BlockRange(lba: self.lba, count: UInt32(self.step))
             return SanitizeStep(request: .unmap([range]), writtenBytes: 0)
-        case .flushingUnmapped:
+        case .flushingUnmapped, .done:
             return nil
         }
     }
@@ -114,7 +122,7 @@ struct SanitizeOperation: Sendable {
             self.mapped -= min(self.mapped, self.step)
         case (.unmapping, _):
             self.lba += self.step
-        case (.flushing, _), (.flushingUnmapped, _):
+        case (.flushing, _), (.flushingUnmapped, _), (.replacingKey, _), (.done, _):
             break
         }
     }
@@ -125,6 +133,7 @@ struct SanitizeOperation: Sendable {
         let done: Double
         switch self.method {
         case .overwrite(_, let passes, _): (rounds, done) = (Double(passes), Double(self.pass))
+        case .cryptographicErase: return 0
         case .blockErase: (rounds, done) = (2, self.phase == .writing || self.phase == .flushing ? 0 : 1)
         }
         let fraction = (done + Double(self.lba) / Double(max(info.geometry.blockCount, 1))) / rounds
