@@ -5,4 +5,8 @@
 enum Limits {
     /// Lines of history that are kept between runs.
     static let historyLines = 1000
+    /// A file of preferences: a thousand bookmarks.
+    static let preferenceBytes = 1 << 18
+    /// Places that `cd <` goes back to.
+    static let places = 100
 }

@@ -8,10 +8,14 @@ package import Model
 package protocol ShellBackend: Sendable {
     /// Where the configuration is kept.
     var configurationPath: String { get }
+    /// How many earlier ones are kept beside it.
+    var versionsKept: Int { get }
     func configuration() async throws -> ConfigurationReport
     func change(_ request: ChangeRequest) async throws -> ChangeReport
     /// The change that puts the configuration of a file in the place of the present one.
     func change(from path: String) throws -> Change
+    /// Writes a configuration, secrets included, to another file, which only its owner may read.
+    func save(_ configuration: Configuration, to path: String) throws
     /// The size of a file or device of this host; nil where it cannot be found out.
     func bytes(of path: String) async -> UInt64?
     /// Nil while no daemon runs.

@@ -14,7 +14,8 @@ struct ShellCommand: AsyncParsableCommand {
         commandName: "shell", abstract: "Look at and change backstores and targets in a tree, as targetcli does.",
         discussion: """
             Without words it is interactive on a terminal, and reads a script from standard input otherwise, which ends at \
-            its first error. Called by the name targetcli, the program is this command.
+            its first error. Called by the name targetcli, the program is this command. Bookmarks and preferences are \
+            kept in ~/.apus_shell, the history in ~/.apus_history.
 
             Examples:
               apus shell
@@ -35,10 +36,13 @@ struct ShellCommand: AsyncParsableCommand {
     @OptionGroup var options: DaemonOptions
 
     func run() async throws {
+        let home = unsafe getenv("HOME").map { unsafe String(cString: $0) }
         var session = ShellSession(
             backend: Owner(administration: self.options.administration), version: Apus.configuration.version,
-            columns: ShellRunner.terminalColumns ?? 80)
+            columns: TerminalFacts.columns ?? 80,
+            preferencesFile: home.map { PreferencesFile(path: $0 + "/.apus_shell") })
         session.isJSON = self.json
+        session.hasColours = TerminalFacts.hasColours
         var runner = ShellRunner(
             session: session, write: { StandardOutput.write($0) }, complain: { StandardError.write($0 + "\n") })
         if !self.words.isEmpty {
@@ -46,9 +50,10 @@ struct ShellCommand: AsyncParsableCommand {
                 try await runner.once(self.words)
             } catch let error as ShellError {
                 throw Failure(.failed, error.description)
+            } catch let error as TreeRefusal {
+                throw Failure(.failed, error.description)
             }
         } else if isatty(STDIN_FILENO) == 1 {
-            let home = unsafe getenv("HOME").map { unsafe String(cString: $0) }
             await runner.interact(historyPath: home.map { $0 + "/.apus_history" })
         } else {
             guard await runner.script(keepsGoing: self.keepGoing, { readLine() }) else { throw ExitCode(1) }
@@ -74,6 +79,12 @@ private struct Owner: ShellBackend {
 
     func change(from path: String) throws -> Change {
         try ConfigurationFile.change(from: path)
+    }
+
+    var versionsKept: Int { Control.Limits.versionsKept }
+
+    func save(_ configuration: Configuration, to path: String) throws {
+        try ConfigurationFile.export(configuration, to: path)
     }
 
     func bytes(of path: String) async -> UInt64? {

@@ -40,7 +40,7 @@ struct ALUATests {
     @Test func `groups are made, set, given LUNs and done away with`() throws {
         var configuration = try Self.after([
             "\(Self.alua) create name=far tag=5", "\(Self.alua)/far set alua alua_access_state=2 preferred=1",
-            "\(Self.lun) set_alua far",
+            "\(Self.lun) set alua alua_tg_pt_gp_name=far",
         ])
         let node = configuration.node(at: TreePath(Self.alua))
         #expect(node?.summary == "ALUA Groups: 2")
@@ -69,8 +69,9 @@ struct ALUATests {
         "\(Self.alua) delete default_tg_pt_gp", "\(Self.alua)/default_tg_pt_gp set alua alua_access_state=9",
         "\(Self.alua)/default_tg_pt_gp set alua alua_access_type=4",
         "\(Self.alua)/default_tg_pt_gp set alua preferred=x",
-        "\(Self.alua)/default_tg_pt_gp set alua alua_support_standby=0 nosuch=1", "\(Self.lun) set_alua x",
-        "/backstores set_alua x",
+        "\(Self.alua)/default_tg_pt_gp set alua alua_support_standby=0 nosuch=1",
+        "\(Self.lun) set alua alua_tg_pt_gp_name=x",
+        "/backstores set alua x=1",
     ])
     func `what makes no sense is refused`(_ line: String) {
         #expect(throws: TreeRefusal.self) { try Self.perform(line, on: Self.configuration()) }

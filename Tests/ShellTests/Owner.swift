@@ -34,6 +34,8 @@ actor Owner: ShellBackend {
         .replace(Configuration(storageObjects: [StorageObject(plugin: "ramdisk", name: path, size: 1 << 20)]))
     }
 
+    nonisolated let versionsKept = 10
+    nonisolated func save(_ configuration: Configuration, to path: String) throws {}
     func bytes(of path: String) async -> UInt64? { self.media[path] }
     func status() async throws -> StatusReport? { nil }
 }

@@ -62,6 +62,7 @@ struct TranscriptTests {
                           o- 0.0.0.0:3260 ................................................. [OK]
                 /> exit
                 Global pref auto_save_on_exit=true
+                Last 10 configs saved in /etc/apus/saveconfig.json.history/.
                 Configuration saved to /etc/apus/saveconfig.json
 
                 """)
@@ -153,11 +154,25 @@ struct TranscriptTests {
             "Unknown parameter nosuch in group 'attribute'."
         ),
         ("/iscsi/iqn.2023-04.com.example:t/tpg1 set colour red=1", "Unknown configuration group: colour"),
+        (
+            "/iscsi/iqn.2023-04.com.example:t/tpg1 set attribute authentication=yes",
+            "Not setting authentication! 'yes' is not 0|1"
+        ),
+        ("/iscsi/nosuch*/tpg1 enable", "No such path /iscsi/nosuch*/tpg1"),
+        ("cd", "cd needs a path here; on a terminal it lets you choose"),
+        ("bookmarks add", "bookmarks add: write add NAME, del NAME, go NAME or show"),
+        ("sessions all", "action must be one of: list, detail"),
+        ("sessions detail 7", "no session found with sid 7"),
+        ("set global prompt_length=wide", "Not setting prompt_length! 'wide' is not a number"),
+        (
+            "set global auto_save_on_exit=false",
+            "Not setting auto_save_on_exit! every change is in the file when the prompt is back"
+        ),
         ("clearconfig", "Please add confirm=true parameter to really clear the configuration."),
         ("ls / deep", "deep is not a depth: write a number"),
         ("ls 'x", "the quote ' is never closed"),
         ("cd @home", "No such bookmark home"),
-        ("help me", "Command not found me"),
+        ("help me", "Cannot find help topic me."),
     ])
     func `errors are one line`(line: String, answer: String) async throws {
         let shown = try await transcript(["/iscsi create iqn.2023-04.com.example:t", line])
@@ -170,7 +185,7 @@ struct TranscriptTests {
             [
                 "/iscsi create iqn.2023-04.com.example:t", "cd /iscsi/iqn.2023-04.com.example:t/tpg1",
                 "get attribute login_timeout", "set attribute generate_node_acls=1", "get attribute generate_node_acls",
-                "set parameter MaxBurstLength=65536", "get parameter MaxBurstLength", "ls . 0",
+                "set parameter MaxBurstLength=65536", "get parameter MaxBurstLength", "status",
                 "acls create iqn.2023-04.com.example:n", "acls/iqn.2023-04.com.example:n set auth userid=u password=p",
                 "acls/iqn.2023-04.com.example:n get auth password", "acls/iqn.2023-04.com.example:n ls", "sessions",
                 "get",
@@ -182,14 +197,14 @@ struct TranscriptTests {
                 generate_node_acls=1
                 Parameter MaxBurstLength is now '65536'.
                 MaxBurstLength=65536
-                o- tpg1 .................................................... [gen-acls, no-auth]
+                Status for /iscsi/iqn.2023-04.com.example:t/tpg1: gen-acls, no-auth
                 Created Node ACL for iqn.2023-04.com.example:n
                 Parameter password is now '(hidden)'.
                 Parameter userid is now 'u'.
                 password=(hidden)
                 o- iqn.2023-04.com.example:n ...................... [1-way auth, Mapped LUNs: 0]
                 (no open sessions)
-                groups here: attribute, auth, parameter
+                groups here: attribute, auth, parameter, global
                 """)
         let group = try #require(await owner.present.targets.first?.portalGroups.first)
         #expect(group.isDemoMode)

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // SPDX-FileCopyrightText: the Apus authors
 
+import BlockStores
 import FoundationEssentials
 import Model
 import SystemPackage
@@ -12,6 +13,7 @@ enum HostFacts {
         var context = TreeContext(uuid: UUID().uuidString.lowercased())
         if case .tree(let command) = change, let medium = command.medium {
             context.mediumBytes = Self.bytes(of: medium)
+            context.isDevice = BlockDeviceStore.isDevice(medium)
         }
         return context
     }

@@ -59,6 +59,17 @@ package struct ConfigurationFile: Sendable {
         return .replace(configuration, unreadable: problems)
     }
 
+    /// Writes a copy, secrets included, that only its owner may read. A file that is there is replaced as a whole.
+    package static func export(_ configuration: Configuration, to path: String) throws(FileProblem) {
+        do {
+            let temporary = path + ".new"
+            try SystemFiles.writeSecret(JSONText.pretty(configuration.json), to: temporary)
+            try SystemFiles.rename(temporary, to: path)
+        } catch {
+            throw FileProblem("write \(path)", error)
+        }
+    }
+
     /// Makes `configuration` the one on disk; durable when it returns.
     package func save(_ configuration: Configuration) throws(FileProblem) {
         let folder = SystemFiles.folder(of: self.path)
@@ -69,15 +80,7 @@ package struct ConfigurationFile: Sendable {
             }
             let text = JSONText.pretty(configuration.json)
             let temporary = self.path + ".new"
-            let file = try FileDescriptor.open(
-                FilePath(temporary), .writeOnly, options: [.create, .truncate, .closeOnExec],
-                permissions: .ownerReadWrite)
-            try file.closeAfter {
-                try file.writeAll(text.readableBytesView)
-                try SystemFiles.sync(file)
-            }
-            // A file that was put here by hand, or left over, may have had another mode.
-            try SystemFiles.setMode(temporary, 0o600)
+            try SystemFiles.writeSecret(text, to: temporary)
             try SystemFiles.giveToOwnerOfFolder(temporary)
             if SystemFiles.exists(self.path) {
                 try SystemFiles.link(self.path, self.historyPath((self.history().last?.number ?? 0) + 1))

@@ -29,6 +29,18 @@ enum SystemFiles {
         }
     }
 
+    /// Writes the file at `path` anew, for its owner alone; durable when it returns.
+    static func writeSecret(_ text: ByteBuffer, to path: String) throws {
+        let file = try SystemPackage.FileDescriptor.open(
+            FilePath(path), .writeOnly, options: [.create, .truncate, .closeOnExec], permissions: .ownerReadWrite)
+        try file.closeAfter {
+            // One that was put here by hand, or left over, may have had another mode.
+            try Self.check(fchmod(file.rawValue, 0o600))
+            try file.writeAll(text.readableBytesView)
+            try Self.sync(file)
+        }
+    }
+
     static func sync(_ file: SystemPackage.FileDescriptor) throws {
         try Self.check(fsync(file.rawValue))
     }

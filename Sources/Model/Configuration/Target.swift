@@ -138,23 +138,27 @@ package struct NodeACL: Hashable, Sendable {
     package var mappedLUNs: [MappedLUN]
     package var chapUserID: String?
     package var chapPassword: String?
+    /// The name under which the tree shows this ACL together with all others of the portal group that have it.
+    package var tag: String?
     package var remainder: Remainder
 
     package init(
         nodeWWN: String, mappedLUNs: [MappedLUN] = [], chapUserID: String? = nil,
-        chapPassword: String? = nil, remainder: Remainder = Remainder()
+        chapPassword: String? = nil, tag: String? = nil, remainder: Remainder = Remainder()
     ) {
         self.nodeWWN = nodeWWN
         self.mappedLUNs = mappedLUNs
         self.chapUserID = chapUserID
         self.chapPassword = chapPassword
+        self.tag = tag
         self.remainder = remainder
     }
 
     init(_ reader: inout ObjectReader) {
         self.init(
             nodeWWN: reader.required("node_wwn"), mappedLUNs: reader.elements("mapped_luns") { MappedLUN(&$0) },
-            chapUserID: reader.string("chap_userid"), chapPassword: reader.string("chap_password"))
+            chapUserID: reader.string("chap_userid"), chapPassword: reader.string("chap_password"),
+            tag: reader.string("tag").flatMap { $0.isEmpty ? nil : $0 })
         self.remainder = reader.remainder
     }
 
@@ -164,6 +168,7 @@ package struct NodeACL: Hashable, Sendable {
             "mapped_luns": .array(self.mappedLUNs.map(\.json)),
             "chap_userid": self.chapUserID.map(JSONValue.string),
             "chap_password": self.chapPassword.map(JSONValue.string),
+            "tag": self.tag.map(JSONValue.string),
         ])
     }
 }

@@ -17,9 +17,21 @@ package struct TreeCommand: Hashable, Sendable, Codable {
 
     /// The file or device that the verb needs to know something about.
     package var medium: String? {
-        guard self.verb == "create", self.path.hasPrefix("/backstores/") else { return nil }
-        return self.named["dev"] ?? self.named["file_or_dev"]
-            ?? (self.positional.count > 1 ? self.positional[1] : nil)
+        guard self.verb == "create" else { return nil }
+        let parts = TreePath(self.path).components
+        if parts.first == "backstores" {
+            return self.named["dev"] ?? self.named["file_or_dev"] ?? self.positional.dropFirst().first
+        }
+        guard let name = self.backstoreName, name.hasPrefix("/"), !name.hasPrefix("/backstores/") else { return nil }
+        return name
+    }
+
+    /// What a LUN or a mapping is to be made of: a backstore's path, or that of a file or device.
+    private var backstoreName: String? {
+        let parts = TreePath(self.path).components
+        if parts.last == "luns" { return self.named["storage_object"] ?? self.positional.first }
+        guard parts.count == 5, parts[3] == "acls" else { return nil }
+        return self.named["tpg_lun_or_backstore"] ?? self.positional.dropFirst().first
     }
 }
 
@@ -29,10 +41,13 @@ package struct TreeContext: Hashable, Sendable {
     package var uuid: String
     /// The bytes of the command's medium; nil where there is no such file or device.
     package var mediumBytes: UInt64?
+    /// Whether it is a block device.
+    package var isDevice: Bool
 
-    package init(uuid: String, mediumBytes: UInt64? = nil) {
+    package init(uuid: String, mediumBytes: UInt64? = nil, isDevice: Bool = false) {
         self.uuid = uuid
         self.mediumBytes = mediumBytes
+        self.isDevice = isDevice
     }
 }
 
@@ -48,7 +63,7 @@ package struct TreeRefusal: Error, Hashable, Sendable, CustomStringConvertible {
 extension Configuration {
     /// Verbs that change the configuration; others only look at it.
     package static let changingVerbs = [
-        "create", "delete", "set", "set_alua", "resize", "enable", "disable", "clearconfig",
+        "create", "delete", "set", "resize", "enable", "disable", "tag", "untag", "clearconfig",
     ]
 
     /// The configuration after `command`, and what the user is told.
@@ -65,8 +80,9 @@ extension Configuration {
         case "delete": try editor.delete(at: location, &arguments)
         case "set": try editor.set(at: location, &arguments)
         case "resize": try editor.resize(at: location, &arguments)
-        case "set_alua": try editor.setALUAGroup(at: location, &arguments)
         case "enable", "disable": try editor.enable(command.verb == "enable", at: location)
+        case "tag": try editor.tag(at: location, &arguments)
+        case "untag": try editor.untag(at: location, &arguments)
         case "clearconfig": try editor.clear(&arguments)
         default: throw TreeRefusal("Command not found \(command.verb)")
         }
@@ -105,7 +121,15 @@ struct TreeArguments {
     }
 
     mutating func flag(_ name: String) throws(TreeRefusal) -> Bool? {
-        guard let text = self.optional(name) else { return nil }
+        try self.optional(name).map { text throws(TreeRefusal) in try Self.truth(text, of: name) }
+    }
+
+    /// A flag that is not to be had by position.
+    mutating func namedFlag(_ name: String) throws(TreeRefusal) -> Bool? {
+        try self.named.removeValue(forKey: name).map { text throws(TreeRefusal) in try Self.truth(text, of: name) }
+    }
+
+    private static func truth(_ text: String, of name: String) throws(TreeRefusal) -> Bool {
         switch text.lowercased() {
         case "true", "yes", "on", "1": return true
         case "false", "no", "off", "0": return false

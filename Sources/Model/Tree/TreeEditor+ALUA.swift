@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // SPDX-FileCopyrightText: the Apus authors
 
-/// The verbs below `/backstores/…/alua`, and that of a LUN that names its group.
+/// The verbs below `/backstores/…/alua`, and the setting of a LUN that names its group.
 extension TreeEditor {
     mutating func createALUAGroup(of index: Int, _ arguments: inout TreeArguments) throws(TreeRefusal) {
         let name = try arguments.required("name")
@@ -57,14 +57,25 @@ extension TreeEditor {
     }
 
     /// Puts a portal group's LUN into one of its backstore's groups.
-    mutating func setALUAGroup(at location: TreeLocation, _ arguments: inout TreeArguments) throws(TreeRefusal) {
-        guard case .lun(let index, let lun) = location else { throw TreeRefusal("Command not found set_alua") }
-        let name = try arguments.required("alua_tg_pt_gp_name")
+    mutating func assignALUAGroup(_ name: String, to lun: Int, in index: GroupIndex) throws(TreeRefusal) {
         let path = self.configuration[index].luns[lun].storageObject
         guard let object = self.configuration.storageObject(at: path),
             object.effectiveALUAGroups.contains(where: { $0.name == name })
         else { throw TreeRefusal("No such ALUA group: \(name); create it in \(path)/alua") }
         self.configuration[index].luns[lun].aluaGroup = name
-        self.messages.append("LUN \(self.configuration[index].luns[lun].index) is in ALUA group \(name).")
+    }
+}
+
+extension Configuration {
+    /// What a setting of group `alua` can be, as far as that is a choice.
+    package func aluaCandidates(for name: String, at path: TreePath) -> [String] {
+        switch self.location(of: path) {
+        case .lun(let index, let lun)?:
+            let object = self.storageObject(at: self[index].luns[lun].storageObject)
+            return name == TreeSettings.groupOfLUN ? object?.effectiveALUAGroups.map(\.name) ?? [] : []
+        case .aluaGroup?:
+            return (0...15).filter { ALUAGroup.flaw(name, $0) == nil }.map(String.init)
+        default: return []
+        }
     }
 }

@@ -23,11 +23,10 @@ extension TreeEditor {
             self.messages.append("Deleted TPG \(tag).")
         case .acls(let index):
             let name = try arguments.required("wwn")
-            guard let acl = self.configuration[index].nodeACLs.firstIndex(where: { $0.nodeWWN == name }) else {
-                throw TreeRefusal("No such NodeACL in configfs: \(name)")
-            }
-            self.configuration[index].nodeACLs.remove(at: acl)
-            self.messages.append("Deleted Node ACL \(name).")
+            let doomed = self.configuration[index].nodeACLs.filter { $0.nodeWWN == name || $0.tag == name }
+            guard !doomed.isEmpty else { throw TreeRefusal("No such NodeACL in configfs: \(name)") }
+            self.configuration[index].nodeACLs.removeAll { $0.nodeWWN == name || $0.tag == name }
+            self.messages += doomed.map { "Deleted Node ACL \($0.nodeWWN)." }
         case .luns(let index):
             let number = try Self.number(arguments.required("lun"), after: "lun")
             try self.deleteLUN(number, in: index)
@@ -35,11 +34,12 @@ extension TreeEditor {
         case .portals(let index): try self.deletePortal(in: index, &arguments)
         case .acl(let index, let acl):
             let number = try Self.number(arguments.required("mapped_lun"), after: "mapped_lun")
-            let mapped = self.configuration[index].nodeACLs[acl].mappedLUNs
-            guard let position = mapped.firstIndex(where: { $0.index == number }) else {
+            guard self.configuration[index].nodeACLs[acl].mappedLUNs.contains(where: { $0.index == number }) else {
                 throw TreeRefusal("No such Mapped LUN: \(number)")
             }
-            self.configuration[index].nodeACLs[acl].mappedLUNs.remove(at: position)
+            for member in self.configuration[index].members(with: acl) {
+                self.configuration[index].nodeACLs[member].mappedLUNs.removeAll { $0.index == number }
+            }
             self.messages.append("Deleted Mapped LUN \(number).")
         default: throw TreeRefusal("Command not found delete")
         }
@@ -76,8 +76,12 @@ extension TreeEditor {
 
     private mutating func deletePortal(in index: GroupIndex, _ arguments: inout TreeArguments) throws(TreeRefusal) {
         let address = try arguments.required("ip_address")
-        let port = try Self.number(arguments.required("ip_port"), after: "")
-        let name = NetworkPortal(ipAddress: address, port: port).nodeName
+        var name = address
+        // The tree's name for it says both.
+        if !self.configuration[index].portals.contains(where: { $0.nodeName == address }) {
+            let port = try Self.number(arguments.required("ip_port"), after: "")
+            name = NetworkPortal(ipAddress: address, port: port).nodeName
+        }
         guard let position = self.configuration[index].portals.firstIndex(where: { $0.nodeName == name }) else {
             throw TreeRefusal("No such NetworkPortal in configfs: \(name)")
         }

@@ -76,6 +76,7 @@ struct TreeEditor {
     }
 
     private mutating func createTarget(_ arguments: inout TreeArguments) throws(TreeRefusal) {
+        let terms = try GroupTerms(&arguments)
         let name =
             arguments.optional("wwn") ?? "\(Naming.prefix):sn.\(self.context.uuid.prefix(12).filter { $0 != "-" })"
         guard Naming.flaw(inISCSIName: name) == nil else { throw TreeRefusal("WWN not valid as: iqn, naa, eui") }
@@ -84,26 +85,44 @@ struct TreeEditor {
         }
         self.configuration.targets.append(Target(wwn: name, portalGroups: []))
         self.messages.append("Created target \(name).")
-        self.addGroup(tag: 1, to: self.configuration.targets.count - 1)
+        self.addGroup(tag: 1, to: self.configuration.targets.count - 1, terms)
     }
 
     private mutating func createGroup(in target: Int, _ arguments: inout TreeArguments) throws(TreeRefusal) {
         let taken = Set(self.configuration.targets[target].portalGroups.map(\.tag))
+        let terms = try GroupTerms(&arguments)
         let text = arguments.optional("tag")
         guard let tag = text.map(Int.init) ?? (1...65_535).first(where: { !taken.contains($0) }), tag > 0 else {
             throw TreeRefusal("\(text ?? "") is not a portal group tag: write 1 to 65535")
         }
         guard !taken.contains(tag) else { throw TreeRefusal("TPG \(tag) already exists") }
-        self.addGroup(tag: tag, to: target)
+        self.addGroup(tag: tag, to: target, terms)
     }
 
-    private mutating func addGroup(tag: Int, to target: Int) {
+    /// What the user's preferences say of new portal groups.
+    private struct GroupTerms {
+        var addsPortal: Bool
+        var isEnabled: Bool
+
+        init(_ arguments: inout TreeArguments) throws(TreeRefusal) {
+            self.addsPortal = try arguments.namedFlag("add_default_portal") ?? true
+            self.isEnabled = try arguments.namedFlag("enable") ?? true
+        }
+    }
+
+    private mutating func addGroup(tag: Int, to target: Int, _ terms: GroupTerms) {
         self.messages.append("Created TPG \(tag).")
-        var group = PortalGroup(tag: tag)
+        var group = PortalGroup(tag: tag, enable: terms.isEnabled)
         group.attributes = ["authentication": .integer(0), "generate_node_acls": .integer(0)]
-        self.messages.append("Global pref auto_add_default_portal=true")
-        group.portals = [NetworkPortal(ipAddress: "0.0.0.0")]
-        self.messages.append("Created default portal listening on all IPs (0.0.0.0), port 3260.")
+        let portal = NetworkPortal(ipAddress: "0.0.0.0")
+        let others = self.configuration.targets[target].portalGroups
+        if terms.addsPortal, others.contains(where: { $0.portals.contains { $0.nodeName == portal.nodeName } }) {
+            self.messages.append("Default portal not created, TPGs within a target cannot share ip:port.")
+        } else if terms.addsPortal {
+            self.messages.append("Global pref auto_add_default_portal=true")
+            group.portals = [portal]
+            self.messages.append("Created default portal listening on all IPs (0.0.0.0), port 3260.")
+        }
         self.configuration.targets[target].portalGroups.append(group)
     }
 
@@ -124,9 +143,10 @@ struct TreeEditor {
     }
 
     private mutating func createLUN(in index: GroupIndex, _ arguments: inout TreeArguments) throws(TreeRefusal) {
-        let path = TreePath(try arguments.required("storage_object")).description
-        guard self.configuration.storageObject(at: path) != nil else {
-            throw TreeRefusal("storage object or path not valid")
+        let path = try self.backstorePath(
+            of: arguments.required("storage_object"), else: "storage object or path not valid")
+        guard !self.configuration[index].luns.contains(where: { $0.storageObject == path }) else {
+            throw TreeRefusal("lun for storage object \(path.dropFirst("/backstores/".count)) already exists")
         }
         let taken = Set(self.configuration[index].luns.map(\.index))
         let text = arguments.optional("lun")
@@ -141,12 +161,36 @@ struct TreeEditor {
         guard maps else { return }
         for acl in self.configuration[index].nodeACLs.indices {
             let name = self.configuration[index].nodeACLs[acl].nodeWWN
-            guard !self.configuration[index].nodeACLs[acl].mappedLUNs.contains(where: { $0.index == number }) else {
+            let taken = Set(self.configuration[index].nodeACLs[acl].mappedLUNs.map(\.index))
+            // The LUN's own number, or else the first that the initiator does not have yet.
+            guard let shown = ([number] + Array(0...taken.count)).first(where: { !taken.contains($0) }) else {
                 continue
             }
-            self.configuration[index].nodeACLs[acl].mappedLUNs.append(MappedLUN(index: number, tpgLUN: number))
-            self.messages.append("Created LUN \(number)->\(number) mapping in node ACL \(name)")
+            self.configuration[index].nodeACLs[acl].mappedLUNs.append(MappedLUN(index: shown, tpgLUN: number))
+            self.messages.append("Created LUN \(number)->\(shown) mapping in node ACL \(name)")
         }
+    }
+
+    /// The backstore that `name` is, or one that is made for the file or device of that name.
+    private mutating func backstorePath(of name: String, else refusal: String) throws(TreeRefusal) -> String {
+        let path = TreePath(name).description
+        if self.configuration.storageObject(at: path) != nil { return path }
+        guard !path.hasPrefix("/backstores/"), let bytes = self.context.mediumBytes else {
+            throw TreeRefusal(refusal)
+        }
+        let plugin = self.context.isDevice ? "block" : "fileio"
+        let taken = Set(self.configuration.storageObjects.filter { $0.plugin == plugin }.map(\.name))
+        let stem = TreePath(name).components.last ?? plugin
+        let names = [stem] + (1...taken.count + 1).map { "\(stem)-\($0)" }
+        guard let free = names.first(where: { !taken.contains($0) }) else { throw TreeRefusal(refusal) }
+        var object = StorageObject(plugin: plugin, name: free, wwn: self.context.uuid, dev: path)
+        if !self.context.isDevice {
+            object.size = Int(clamping: bytes)
+            object.writeBack = true
+        }
+        self.configuration.storageObjects.append(object)
+        self.messages.append("Created storage object \(free).")
+        return object.path
     }
 
     private mutating func createPortal(in index: GroupIndex, _ arguments: inout TreeArguments) throws(TreeRefusal) {
@@ -158,7 +202,8 @@ struct TreeEditor {
         guard !self.configuration[index].portals.contains(where: { $0.nodeName == portal.nodeName }) else {
             throw TreeRefusal("This NetworkPortal already exists in configFS")
         }
-        if text == nil { self.messages.append("Using default IP port 3260") }
+        if port == 3260 { self.messages.append("Using default IP port 3260") }
+        if address == "0.0.0.0" { self.messages.append("Binding to INADDR_ANY (0.0.0.0)") }
         self.configuration[index].portals.append(portal)
         self.messages.append("Created network portal \(portal.nodeName).")
     }
@@ -167,17 +212,40 @@ struct TreeEditor {
         in index: GroupIndex, _ acl: Int, _ arguments: inout TreeArguments
     ) throws(TreeRefusal) {
         let number = try Self.number(arguments.required("mapped_lun"), after: "mapped_lun")
-        let lun = try Self.number(arguments.required("tpg_lun_or_backstore"), after: "lun")
+        let source = try arguments.required("tpg_lun_or_backstore")
         let isProtected = try arguments.flag("write_protect")
-        guard self.configuration[index].luns.contains(where: { $0.index == lun }) else {
-            throw TreeRefusal("LUN \(lun) does not exist")
-        }
         guard !self.configuration[index].nodeACLs[acl].mappedLUNs.contains(where: { $0.index == number }) else {
             throw TreeRefusal("Mapped LUN \(number) already exists")
         }
-        self.configuration[index].nodeACLs[acl].mappedLUNs.append(
-            MappedLUN(index: number, tpgLUN: lun, writeProtect: isProtected))
+        let lun = try self.lun(of: source, in: index)
+        if self.configuration[index].nodeACLs[acl].mappedLUNs.contains(where: { $0.tpgLUN == lun }) {
+            self.messages.append("Warning: TPG LUN \(lun) already mapped to this NodeACL")
+        }
+        for member in self.configuration[index].members(with: acl) {
+            self.configuration[index].nodeACLs[member].mappedLUNs.append(
+                MappedLUN(index: number, tpgLUN: lun, writeProtect: isProtected))
+        }
         self.messages.append("Created Mapped LUN \(number).")
+    }
+
+    /// The portal group's LUN that `source` names by its number or its backstore, which becomes one where it is none.
+    private mutating func lun(of source: String, in index: GroupIndex) throws(TreeRefusal) -> Int {
+        let luns = self.configuration[index].luns
+        if let number = Int(source.hasPrefix("lun") ? String(source.dropFirst(3)) : source) {
+            guard luns.contains(where: { $0.index == number }) else {
+                throw TreeRefusal("LUN \(number) does not exist")
+            }
+            return number
+        }
+        let path = try self.backstorePath(of: source, else: "LUN, storage object, or path not valid")
+        if let present = luns.first(where: { $0.storageObject == path }) { return present.index }
+        let taken = Set(luns.map(\.index))
+        guard let number = (0...Limits.highestLUN).first(where: { !taken.contains($0) }) else {
+            throw TreeRefusal("the portal group has no number left for another LUN")
+        }
+        self.configuration[index].luns.append(LUN(index: number, storageObject: path))
+        self.messages.append("Created LUN \(number).")
+        return number
     }
 
     static func number(_ text: String, after prefix: String) throws(TreeRefusal) -> Int {

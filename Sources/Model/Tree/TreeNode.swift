@@ -6,33 +6,33 @@ package struct TreeNode: Hashable, Sendable, Codable {
     package var name: String
     /// What stands in the brackets.
     package var summary: String
+    /// Whether all is well with it; nil where that is no question.
+    package var isHealthy: Bool?
     package var children: [TreeNode]
 
-    package init(_ name: String, _ summary: String, _ children: [TreeNode] = []) {
+    package init(_ name: String, _ summary: String, isHealthy: Bool? = nil, _ children: [TreeNode] = []) {
         self.name = name
         self.summary = summary
+        self.isHealthy = isHealthy
         self.children = children
     }
 
-    /// The tree drawn in `columns` columns, dots between names and summaries; `depth` levels of children, all if nil.
-    package func drawing(columns: Int, depth: Int? = nil) -> String {
-        var lines: [String] = []
-        self.draw(lead: "", childLead: "  ", columns: columns, depth: depth, into: &lines)
-        return lines.joined()
+    /// As the tree has them: by name, and by number where names end with one.
+    static func precedes(_ one: TreeNode, _ other: TreeNode) -> Bool {
+        let (stem, number) = Self.parts(one.name)
+        let (otherStem, otherNumber) = Self.parts(other.name)
+        return (stem, number, one.name) < (otherStem, otherNumber, other.name)
     }
 
-    private func draw(lead: String, childLead: String, columns: Int, depth: Int?, into lines: inout [String]) {
-        let head = "\(lead)o- \(self.name) "
-        let tail = " [\(self.summary)]"
-        let dots = max(2, columns - head.count - tail.count)
-        lines.append(head + String(repeating: ".", count: dots) + tail + "\n")
-        if let depth, depth <= 0 { return }
-        for (index, child) in self.children.enumerated() {
-            let isLast = index == self.children.count - 1
-            child.draw(
-                lead: childLead, childLead: childLead + (isLast ? "  " : "| "), columns: columns,
-                depth: depth.map { $0 - 1 }, into: &lines)
-        }
+    /// Puts the children in order, and theirs.
+    mutating func sort() {
+        for index in self.children.indices { self.children[index].sort() }
+        self.children.sort(by: Self.precedes)
+    }
+
+    private static func parts(_ name: String) -> (stem: Substring, number: Int) {
+        let digits = name.utf8.reversed().prefix { (UInt8(ascii: "0")...UInt8(ascii: "9")).contains($0) }.count
+        return (name.dropLast(digits), Int(name.suffix(digits)) ?? 0)
     }
 }
 
@@ -43,6 +43,7 @@ extension Configuration {
     package func node(at path: TreePath, sizes: [String: UInt64] = [:]) -> TreeNode? {
         guard let location = self.location(of: path) else { return nil }
         var node = TreeDrawer(configuration: self, sizes: sizes).node(location)
+        node.sort()
         if path.components.isEmpty { node.name = "/" }
         return node
     }
@@ -61,11 +62,11 @@ private struct TreeDrawer {
         case .plugin(let plugin):
             let objects = self.configuration.storageObjects.indices
                 .filter { self.configuration.storageObjects[$0].plugin == plugin }
-                .sorted { self.configuration.storageObjects[$0].name < self.configuration.storageObjects[$1].name }
             return TreeNode(plugin, "Storage Objects: \(objects.count)", objects.map { self.node(.object($0)) })
         case .object(let index):
             let object = self.configuration.storageObjects[index]
-            return TreeNode(object.name, self.summary(of: object), [self.node(.aluaGroups(index))])
+            return TreeNode(
+                object.name, self.summary(of: object), isHealthy: true, [self.node(.aluaGroups(index))])
         case .aluaGroups(let index):
             let groups = self.configuration.storageObjects[index].effectiveALUAGroups
             return TreeNode(
@@ -73,13 +74,16 @@ private struct TreeDrawer {
         case .aluaGroup(let index, let name):
             let group = self.configuration.storageObjects[index].effectiveALUAGroups.first { $0.name == name }
             let state = ALUAGroup.stateNames[group?.setting("alua_access_state") ?? 0] ?? "?"
-            return TreeNode(name, "ALUA state: \(state)")
+            return TreeNode(name, "ALUA state: \(state)", isHealthy: true)
         case .iscsi:
             let targets = self.configuration.targets.indices
                 .filter { self.configuration.targets[$0].fabric == "iscsi" }
-                .sorted { self.configuration.targets[$0].wwn < self.configuration.targets[$1].wwn }
+            let isHealthy =
+                self.configuration.wantsDiscoveryAuthentication
+                ? self.configuration.discoveryCredentials.user != nil : nil
             return TreeNode(
-                "iscsi", self.discoverySummary + "Targets: \(targets.count)", targets.map { self.node(.target($0)) })
+                "iscsi", self.discoverySummary + "Targets: \(targets.count)", isHealthy: isHealthy,
+                targets.map { self.node(.target($0)) })
         case .target(let index):
             let target = self.configuration.targets[index]
             return TreeNode(
@@ -95,38 +99,53 @@ private struct TreeDrawer {
         case .group(let index):
             let group = self.configuration[index]
             return TreeNode(
-                "tpg\(group.tag)", self.summary(of: group),
+                "tpg\(group.tag)", self.summary(of: group), isHealthy: self.isHealthy(group),
                 [self.node(.acls(index)), self.node(.luns(index)), self.node(.portals(index))])
         case .acls(let index):
-            let acls = self.configuration[index].nodeACLs
-            return TreeNode("acls", "ACLs: \(acls.count)", acls.indices.map { self.node(.acl(index, $0)) })
+            let group = self.configuration[index]
+            let shown = group.nodeACLs.indices.filter { group.members(with: $0).first == $0 }
+            return TreeNode("acls", "ACLs: \(shown.count)", shown.map { self.node(.acl(index, $0)) })
         case .acl(let index, let number):
-            let acl = self.configuration[index].nodeACLs[number]
-            let authentication = self.authenticationSummary(of: acl, in: self.configuration[index])
+            let group = self.configuration[index]
+            let acl = group.nodeACLs[number]
+            let summary = [
+                Self.tagSummary(of: number, in: group), self.authenticationSummary(of: acl, in: group),
+                "Mapped LUNs: \(acl.mappedLUNs.count)",
+            ]
             return TreeNode(
-                acl.nodeWWN, authentication + "Mapped LUNs: \(acl.mappedLUNs.count)",
+                acl.nodeName, summary.compactMap(\.self).joined(separator: ", "),
+                isHealthy: self.isHealthy(acl, in: group),
                 acl.mappedLUNs.indices.map { self.node(.mappedLUN(index, number, $0)) })
         case .mappedLUN(let index, let acl, let number):
             let group = self.configuration[index]
             let mapped = group.nodeACLs[acl].mappedLUNs[number]
-            let object = group.luns.first { $0.index == mapped.tpgLUN }.map { self.shortName($0.storageObject) } ?? "?"
+            guard let lun = group.luns.first(where: { $0.index == mapped.tpgLUN }) else {
+                return TreeNode("mapped_lun\(mapped.index)", "BROKEN LUN LINK", isHealthy: false)
+            }
             let mode = mapped.writeProtect == true ? "ro" : "rw"
-            return TreeNode("mapped_lun\(mapped.index)", "lun\(mapped.tpgLUN) \(object) (\(mode))")
+            return TreeNode(
+                "mapped_lun\(mapped.index)",
+                "lun\(mapped.tpgLUN) \(TreePath.shortName(ofBackstore: lun.storageObject)) (\(mode))",
+                isHealthy: true)
         case .luns(let index):
             let luns = self.configuration[index].luns
             return TreeNode("luns", "LUNs: \(luns.count)", luns.indices.map { self.node(.lun(index, $0)) })
         case .lun(let index, let number):
             let lun = self.configuration[index].luns[number]
-            let medium = self.configuration.storageObject(at: lun.storageObject)?.dev.map { " (\($0))" } ?? ""
+            guard let object = self.configuration.storageObject(at: lun.storageObject) else {
+                return TreeNode("lun\(lun.index)", "BROKEN STORAGE LINK", isHealthy: false)
+            }
+            let medium = object.dev.map { " (\($0))" } ?? ""
             return TreeNode(
                 "lun\(lun.index)",
-                "\(self.shortName(lun.storageObject))\(medium) (\(lun.aluaGroup ?? ALUAGroup.defaultName))")
+                "\(TreePath.shortName(ofBackstore: lun.storageObject))\(medium) (\(lun.aluaGroup ?? ALUAGroup.defaultName))",
+                isHealthy: true)
         case .portals(let index):
             let portals = self.configuration[index].portals
             return TreeNode(
                 "portals", "Portals: \(portals.count)", portals.indices.map { self.node(.portal(index, $0)) })
         case .portal(let index, let number):
-            return TreeNode(self.configuration[index].portals[number].nodeName, "OK")
+            return TreeNode(self.configuration[index].portals[number].nodeName, "OK", isHealthy: true)
         default:
             return self.node(location)
         }
@@ -138,7 +157,8 @@ private struct TreeDrawer {
         let isUsed = self.configuration.targets.contains { target in
             target.portalGroups.contains { $0.luns.contains { $0.storageObject == object.path } }
         }
-        let cache: String? = object.plugin == "ramdisk" ? nil : object.writeBack == true ? "write-back" : "write-thru"
+        let isUsual = object.plugin == "block" || object.plugin == "fileio"
+        let cache: String? = isUsual ? object.writeBack == true ? "write-back" : "write-thru" : nil
         let medium = object.plugin == "ramdisk" ? (object.nullIO == true ? "nullio" : nil) : object.dev
         return [medium, size, object.readOnly == true ? "ro" : nil, cache, isUsed ? "activated" : "deactivated"]
             .compactMap(\.self).joined(separator: " ")
@@ -152,12 +172,32 @@ private struct TreeDrawer {
         return "\(acls), tpg-auth, \(Self.ways(group.credentials)) auth"
     }
 
-    private func authenticationSummary(of acl: NodeACL, in group: PortalGroup) -> String {
+    private func isHealthy(_ group: PortalGroup) -> Bool? {
+        guard group.enable ?? true else { return false }
+        guard group.isDemoMode else { return nil }
+        return !group.wantsAuthentication || group.credentials.user != nil
+    }
+
+    private func isHealthy(_ acl: NodeACL, in group: PortalGroup) -> Bool? {
         switch group.authentication(of: acl) {
-        case .none: return ""
-        case .optional where acl.credentials.user == nil: return ""
-        case .required where acl.credentials.user == nil: return "auth via tpg, "
-        case .optional, .required, .impossible: return "\(Self.ways(acl.credentials)) auth, "
+        case .none, .optional: nil
+        case .required: true
+        case .impossible: false
+        }
+    }
+
+    private static func tagSummary(of acl: Int, in group: PortalGroup) -> String? {
+        guard group.nodeACLs[acl].tag != nil else { return nil }
+        let count = group.members(with: acl).count
+        return count > 1 ? "(group of \(count))" : "(\(group.nodeACLs[acl].nodeWWN))"
+    }
+
+    private func authenticationSummary(of acl: NodeACL, in group: PortalGroup) -> String? {
+        switch group.authentication(of: acl) {
+        case .none: return nil
+        case .optional where acl.credentials.user == nil: return nil
+        case .required where acl.credentials.user == nil: return "auth via tpg"
+        case .optional, .required, .impossible: return "\(Self.ways(acl.credentials)) auth"
         }
     }
 
@@ -168,10 +208,5 @@ private struct TreeDrawer {
 
     private static func ways(_ credentials: Credentials) -> String {
         credentials.target == nil ? "1-way" : "mutual"
-    }
-
-    /// `block/sda` of `/backstores/block/sda`.
-    private func shortName(_ path: String) -> String {
-        path.hasPrefix("/backstores/") ? String(path.dropFirst("/backstores/".utf8.count)) : path
     }
 }

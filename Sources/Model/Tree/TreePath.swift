@@ -40,6 +40,7 @@ enum TreeLocation: Hashable {
     case target(Int)
     case group(GroupIndex)
     case acls(GroupIndex), luns(GroupIndex), portals(GroupIndex)
+    /// An ACL, or the first of those that share a tag.
     case acl(GroupIndex, Int), lun(GroupIndex, Int), portal(GroupIndex, Int)
     case mappedLUN(GroupIndex, Int, Int)
 }
@@ -104,7 +105,7 @@ extension Configuration {
         case ("portals", 4):
             return content.portals.firstIndex { $0.nodeName == parts[3] }.map { .portal(index, $0) }
         case ("acls", 4...5):
-            guard let acl = content.nodeACLs.firstIndex(where: { $0.nodeWWN == parts[3] }) else { return nil }
+            guard let acl = content.nodeACLs.firstIndex(where: { $0.nodeName == parts[3] }) else { return nil }
             guard parts.count == 5 else { return .acl(index, acl) }
             return content.nodeACLs[acl].mappedLUNs.firstIndex { "mapped_lun\($0.index)" == parts[4] }
                 .map { .mappedLUN(index, acl, $0) }
@@ -119,6 +120,21 @@ extension Configuration {
 
     func storageObject(at path: String) -> StorageObject? {
         self.storageObjects.first { $0.path == path }
+    }
+}
+
+extension NodeACL {
+    /// Its name in the tree: the tag, or the initiator's.
+    package var nodeName: String {
+        self.tag ?? self.nodeWWN
+    }
+}
+
+extension PortalGroup {
+    /// The ACL at `index` and the others that the tree shows with it.
+    func members(with index: Int) -> [Int] {
+        guard let tag = self.nodeACLs[index].tag else { return [index] }
+        return self.nodeACLs.indices.filter { self.nodeACLs[$0].tag == tag }
     }
 }
 

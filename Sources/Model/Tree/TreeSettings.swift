@@ -48,6 +48,12 @@ enum TreeSettings {
 
     static let discovery: [String: String] = Self.auth.merging(["enable": "0"]) { own, _ in own }
 
+    /// The group of its backstore that a LUN is in.
+    static let groupOfLUN = "alua_tg_pt_gp_name"
+
+    /// All groups of settings, of which a node has some.
+    static let groups = ["alua", "attribute", "auth", "discovery_auth", "parameter"]
+
     /// Where the present values of a group are; nil where the node has no such group.
     static func defaults(of group: String, at location: TreeLocation) -> [String: String]? {
         switch (location, group) {
@@ -56,6 +62,7 @@ enum TreeSettings {
         case (.acl, "attribute"): Self.aclAttributes
         case (.object, "attribute"): Self.objectAttributes
         case (.aluaGroup, "alua"): ALUAGroup.defaults.mapValues(String.init)
+        case (.lun, "alua"): [Self.groupOfLUN: ALUAGroup.defaultName]
         case (.acl, "auth"), (.group, "auth"): Self.auth
         case (.iscsi, "discovery_auth"): Self.discovery
         default: nil
@@ -82,11 +89,17 @@ extension Configuration {
         return values
     }
 
+    /// The groups of settings that the node has; nil where there is no node.
+    package func settingGroups(at path: TreePath) -> [String]? {
+        self.location(of: path).map { location in
+            TreeSettings.groups.filter { TreeSettings.defaults(of: $0, at: location) != nil }
+        }
+    }
+
     /// What is saved of the node at `path`; nil for nodes that only hold others.
     package func savedEntry(at path: TreePath) -> JSONValue? {
         switch self.location(of: path) {
         case .target(let index): self.targets[index].json
-        case .lun(let index, let lun): self[index].luns[lun].json
         case .portal(let index, let portal): self[index].portals[portal].json
         case .mappedLUN(let index, let acl, let lun): self[index].nodeACLs[acl].mappedLUNs[lun].json
         case let location?: self.entry(at: location)
@@ -112,6 +125,7 @@ extension Configuration {
         case .aluaGroup(let index, let name):
             self.storageObjects[index].effectiveALUAGroups.first { $0.name == name }?.json
         case .group(let index): self[index].json
+        case .lun(let index, let lun): self[index].luns[lun].json
         case .acl(let index, let acl): self[index].nodeACLs[acl].json
         default: nil
         }
@@ -130,9 +144,14 @@ extension TreeEditor {
             guard known[name] != nil else {
                 throw TreeRefusal("Unknown parameter \(name) in group '\(group)'.")
             }
-            if case .aluaGroup(let index, let groupName) = location {
+            switch location {
+            case .aluaGroup(let index, let groupName):
                 try self.assignALUA(name, value, ofGroup: groupName, of: index)
-            } else {
+            case .lun(let index, let lun): try self.assignALUAGroup(value, to: lun, in: index)
+            default:
+                if let domain = SettingDomain(of: name, in: group), known[name] != value, !domain.contains(value) {
+                    throw TreeRefusal("Not setting \(name)! '\(value)' is not \(domain)")
+                }
                 self.assign(name, value, in: group, at: location)
             }
             let shown = name.hasSuffix("password") ? "(hidden)" : value
@@ -155,16 +174,25 @@ extension TreeEditor {
         case (.iscsi, _):
             self.configuration.iscsiFabric[name == "enable" ? "discovery_enable_auth" : "discovery_\(name)"] =
                 name == "enable" ? .boolean(["1", "true", "yes"].contains(value.lowercased())) : .string(value)
-        case (.acl(let index, let acl), "auth"): self.assignCredential(name, value, in: index, acl)
         case (.acl(let index, let acl), _):
-            var attributes: [String: JSONValue]?
-            if case .object(let present)? = self.configuration[index].nodeACLs[acl].remainder.unknown["attributes"] {
-                attributes = present
+            for member in self.configuration[index].members(with: acl) {
+                if group == "auth" {
+                    self.assignCredential(name, value, in: index, member)
+                } else {
+                    self.assignAttribute(name, json, in: index, member)
+                }
             }
-            self.configuration[index].nodeACLs[acl].remainder.unknown["attributes"] = .object(
-                Self.adding(name, json, to: attributes))
         default: break
         }
+    }
+
+    private mutating func assignAttribute(_ name: String, _ value: JSONValue, in index: GroupIndex, _ acl: Int) {
+        var attributes: [String: JSONValue]?
+        if case .object(let present)? = self.configuration[index].nodeACLs[acl].remainder.unknown["attributes"] {
+            attributes = present
+        }
+        self.configuration[index].nodeACLs[acl].remainder.unknown["attributes"] = .object(
+            Self.adding(name, value, to: attributes))
     }
 
     private mutating func assignCredential(_ name: String, _ value: String, in index: GroupIndex, _ acl: Int) {

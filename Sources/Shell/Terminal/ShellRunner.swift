@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // SPDX-FileCopyrightText: the Apus authors
 
-import Glibc
 import Model
 
 /// Feeds a session with lines: from the command line, a script, or a user at a terminal.
@@ -46,34 +45,26 @@ package struct ShellRunner: Sendable {
     /// A user at a terminal: errors are told and forgotten.
     package mutating func interact(historyPath: String?) async {
         LineEditor.open(historyPath: historyPath)
+        if TerminalFacts.hasCursor { self.session.picker = PickerScreen.choose }
         self.write("\(self.session.version), the shell\nFor help on commands, type 'help'.\n\n")
         while true {
-            self.session.columns = Self.terminalColumns ?? self.session.columns
+            self.session.columns = TerminalFacts.columns ?? self.session.columns
             // Completion looks at the tree as it was when the prompt appeared.
             let configuration = (try? await self.session.present()) ?? Configuration()
             let session = self.session
-            guard
-                let line = LineEditor.line(
-                    prompt: session.prompt, completer: { session.completions(of: $0, in: configuration) })
-            else {
-                self.write("\n")
-                break
-            }
+            let typed = LineEditor.line(
+                prompt: session.prompt, completer: { session.completions(of: $0, in: configuration) })
+            if typed == nil { self.write("exit\n") }
+            let line = typed ?? "exit"
             do {
                 let outcome = try await self.session.run(line)
                 self.write(outcome.text)
                 if outcome.isLast { break }
             } catch {
-                self.complain("\(error)")
+                self.complain(session.hasColours ? Colour.painted("\(error)", .red) : "\(error)")
+                if typed == nil { break }
             }
         }
         LineEditor.close(historyPath: historyPath)
-    }
-
-    /// How wide the terminal on standard output is; nil where there is none.
-    package static var terminalColumns: Int? {
-        var size = winsize()
-        guard unsafe ioctl(STDOUT_FILENO, UInt(TIOCGWINSZ), &size) == 0, size.ws_col > 0 else { return nil }
-        return Int(size.ws_col)
     }
 }

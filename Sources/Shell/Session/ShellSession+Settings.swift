@@ -1,0 +1,73 @@
+// SPDX-License-Identifier: Apache-2.0
+// SPDX-FileCopyrightText: the Apus authors
+
+import Model
+
+/// `get` and `set`.
+extension ShellSession {
+    func get(_ path: TreePath, _ line: ShellLine) async throws -> String {
+        let group = line.positional.first ?? line.named["group"]
+        if group == "global" {
+            let values = ShellPreferences.defaults.merging(self.preferences.global) { _, own in own }
+            return try Self.shown(values, line.positional.dropFirst(), in: "global")
+        }
+        let configuration = try await self.present()
+        guard let groups = configuration.settingGroups(at: path) else { throw ShellError("No such path \(path)") }
+        guard let group else { return Self.words(of: groups) }
+        guard let values = configuration.settings(group, at: path) else {
+            throw ShellError("Unknown configuration group: \(group)\(Self.remedy(groups))")
+        }
+        return try Self.shown(values, line.positional.dropFirst(), in: group)
+    }
+
+    private static func shown(
+        _ values: [String: String], _ names: ArraySlice<String>, in group: String
+    ) throws(ShellError) -> String {
+        if let unknown = names.first(where: { values[$0] == nil }) {
+            throw ShellError("No parameter '\(unknown)' in group '\(group)'.")
+        }
+        return values.filter { names.isEmpty || names.contains($0.key) }.sorted { $0.key < $1.key }
+            .map { name, value in
+                let shown = name.hasSuffix("password") && !value.isEmpty ? "(hidden)" : value
+                return "\(name)=\(shown)\n"
+            }.joined()
+    }
+
+    /// `set` without anything to set tells what there is.
+    func settable(_ path: TreePath, _ line: ShellLine) async throws -> String {
+        let configuration = try await self.present()
+        guard let groups = configuration.settingGroups(at: path) else { throw ShellError("No such path \(path)") }
+        guard let group = line.positional.first else { return Self.words(of: groups) }
+        guard let values = configuration.settings(group, at: path) else {
+            throw ShellError("Unknown configuration group: \(group)\(Self.remedy(groups))")
+        }
+        if let word = line.positional.dropFirst().first {
+            throw ShellError("\(word) sets nothing: write set \(group) name=value")
+        }
+        return values.keys.sorted().map { name in
+            "\(name)=\(SettingDomain(of: name, in: group)?.description ?? "text")\n"
+        }.joined()
+    }
+
+    mutating func setGlobal(_ line: ShellLine) throws -> String {
+        guard !line.named.isEmpty else {
+            return ShellPreferences.defaults.keys.sorted().map { name in
+                let words = ShellPreferences.candidates(for: name)
+                return "\(name)=\(words.isEmpty ? "a number" : words.joined(separator: "|"))\n"
+            }.joined()
+        }
+        let assignments = line.named.sorted { $0.key < $1.key }
+        try self.keepPreferences { preferences in
+            for (name, value) in assignments { try preferences.set(name, to: value) }
+        }
+        return assignments.map { "Parameter \($0.key) is now '\($0.value)'.\n" }.joined()
+    }
+
+    private static func words(of groups: [String]) -> String {
+        "groups here: " + (groups + ["global"]).joined(separator: ", ") + "\n"
+    }
+
+    private static func remedy(_ groups: [String]) -> String {
+        "; groups here: " + (groups + ["global"]).joined(separator: ", ")
+    }
+}
