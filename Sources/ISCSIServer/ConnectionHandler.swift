@@ -91,7 +91,7 @@ final class ConnectionHandler: ChannelDuplexHandler {
         // It may have been ended since it was entered.
         guard self.isOpen else { return self.channel.close(promise: nil) }
         self.framer = framer
-        self.framer.maxDataSegmentLength = ISCSI.Limits.maxRecvDataSegmentLength
+        self.framer.maxDataSegmentLength = self.connection.parameters.maxRecvDataSegmentLength
         self.framer.hasHeaderDigest = self.connection.parameters.headerDigest
         self.framer.hasDataDigest = self.connection.parameters.dataDigest
         self.output = self.channel.allocator.buffer(capacity: 8_192)

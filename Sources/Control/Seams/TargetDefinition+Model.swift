@@ -14,8 +14,28 @@ extension TargetDefinition {
                 PortalGroupDefinition(
                     tag: group.tag, alias: group.alias, portals: group.portals.map { Set($0.map(Portal.init)) },
                     units: group.luns.compactMapValues { units[$0] }, access: AccessRules(group.access),
-                    redirection: group.redirection.map { .init(address: $0.address, isPermanent: $0.isPermanent) })
+                    redirection: group.redirection.map { .init(address: $0.address, isPermanent: $0.isPermanent) },
+                    offer: group.parameters.map(SessionOffer.init) ?? SessionOffer())
             })
+    }
+}
+
+extension SessionOffer {
+    init(_ parameters: ServedParameters) {
+        self.init(maxConnections: parameters.maxConnections, errorRecoveryLevel: parameters.errorRecoveryLevel)
+        self.headerDigests = parameters.headerDigests
+        self.dataDigests = parameters.dataDigests
+        self.initialR2T = parameters.initialR2T
+        self.immediateData = parameters.immediateData
+        self.dataPDUInOrder = parameters.dataPDUInOrder
+        self.dataSequenceInOrder = parameters.dataSequenceInOrder
+        self.maxOutstandingR2T = parameters.maxOutstandingR2T
+        self.maxBurstLength = parameters.maxBurstLength
+        self.firstBurstLength = parameters.firstBurstLength
+        self.maxRecvDataSegmentLength = parameters.maxRecvDataSegmentLength
+        self.maxXmitDataSegmentLength = parameters.maxXmitDataSegmentLength
+        self.defaultTime2Wait = parameters.defaultTime2Wait
+        self.defaultTime2Retain = parameters.defaultTime2Retain
     }
 }
 

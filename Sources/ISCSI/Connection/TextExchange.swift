@@ -60,7 +60,8 @@ extension TargetConnection {
             } else if let answer = self.negotiation.receivedInFullFeaturePhase(pair) {
                 answers.append(answer)
             } else if pair.key == "MaxRecvDataSegmentLength", let length = parseKeyNumber(pair.value) {
-                self.parameters.initiatorMaxRecvDataSegmentLength = Int(length)
+                self.parameters.initiatorMaxRecvDataSegmentLength = min(
+                    Int(length), self.parameters.maxXmitDataSegmentLength)
             }
         }
         return KeyValueText.encode(answers)

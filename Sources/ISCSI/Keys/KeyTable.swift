@@ -87,7 +87,7 @@ package enum KeyTable {
         KeyRow("InitialR2T", default: "Yes", .or(ours: false), .login, .session, irrelevantToDiscovery: true),
         KeyRow("ImmediateData", default: "Yes", .and(ours: true), .login, .session, irrelevantToDiscovery: true),
         KeyRow(
-            "MaxRecvDataSegmentLength", default: "8192", .declaredNumber(512...16_777_215), .any, .connection),
+            "MaxRecvDataSegmentLength", default: "8192", .declaredNumber(Self.segmentLengths), .any, .connection),
         KeyRow(
             "MaxBurstLength", default: "262144",
             .minimum(ours: UInt32(Limits.maxBurstLength), 512...16_777_215), .login, .session,
@@ -98,8 +98,7 @@ package enum KeyTable {
             irrelevantToDiscovery: true),
         KeyRow("DefaultTime2Wait", default: "2", .maximum(ours: 0, 0...3_600), .login, .session),
         KeyRow(
-            "DefaultTime2Retain", default: "20", .minimum(ours: Limits.time2RetainSeconds, 0...3_600), .login,
-            .session),
+            "DefaultTime2Retain", default: "20", .minimum(ours: 3_600, 0...3_600), .login, .session),
         KeyRow(
             "MaxOutstandingR2T", default: "1", .minimum(ours: Limits.maxOutstandingR2T, 1...65_535), .login,
             .session, irrelevantToDiscovery: true),
@@ -125,6 +124,9 @@ package enum KeyTable {
 
         KeyRow("SendTargets", default: nil, .declaredText, .fullFeature, .session),
     ]
+
+    /// What MaxRecvDataSegmentLength may be, in bytes (RFC 7143 §13.12).
+    package static let segmentLengths: ClosedRange<UInt32> = 512...16_777_215
 
     /// The row of `name`.
     package static func row(_ name: String) -> KeyRow? {

@@ -38,12 +38,11 @@ package struct Negotiation: Sendable {
     /// The most that we agree to for reasons of this session, where the table's bound is a general one.
     private func bound(_ key: String) -> UInt32 {
         switch key {
-        case "MaxConnections": self.offer.maxConnections
-        case "ErrorRecoveryLevel": self.isDiscovery ? 0 : self.offer.errorRecoveryLevel
+        case "ErrorRecoveryLevel" where self.isDiscovery: 0
         // Nothing of a connection outlives it below level 2, so nothing is retained.
-        case "DefaultTime2Retain": self.foreseen.errorRecoveryLevel == 2 ? .max : 0
-        case "MaxOutstandingR2T": self.foreseen.recoversOneSequenceAtATime ? 1 : .max
-        default: .max
+        case "DefaultTime2Retain" where self.foreseen.errorRecoveryLevel < 2: 0
+        case "MaxOutstandingR2T" where self.foreseen.recoversOneSequenceAtATime: 1
+        default: self.offer.number(key) ?? .max
         }
     }
 
@@ -82,7 +81,7 @@ package struct Negotiation: Sendable {
     package mutating func declaration() -> KeyValue? {
         guard !self.hasDeclaredSegmentLength else { return nil }
         self.hasDeclaredSegmentLength = true
-        return KeyValue("MaxRecvDataSegmentLength", "\(Limits.maxRecvDataSegmentLength)")
+        return KeyValue("MaxRecvDataSegmentLength", "\(self.offer.declaredSegmentLength)")
     }
 
     private mutating func combine(_ row: KeyRow, _ value: String) -> KeyValue? {
@@ -99,16 +98,16 @@ package struct Negotiation: Sendable {
         case .obsolete(let answer):
             return KeyValue(row.name, answer)
         case .firstCommon(let listed):
-            let ours = row.name == "AuthMethod" ? self.authMethods : listed
+            let ours = row.name == "AuthMethod" ? self.authMethods : self.offer.digests(row.name) ?? listed
             let common = value.split(separator: ",").lazy.map(String.init).first { ours.contains($0) }
             guard let common else { return KeyValue(row.name, "Reject") }
             outcome = common
         case .and(let ours):
             guard let theirs = Self.boolean(value) else { return KeyValue(row.name, "Reject") }
-            outcome = ours && theirs ? "Yes" : "No"
+            outcome = self.offer.boolean(row.name) ?? ours && theirs ? "Yes" : "No"
         case .or(let ours):
             guard let theirs = Self.boolean(value) else { return KeyValue(row.name, "Reject") }
-            outcome = ours || theirs ? "Yes" : "No"
+            outcome = self.offer.boolean(row.name) ?? ours || theirs ? "Yes" : "No"
         case .minimum(let ours, let range):
             guard let theirs = parseKeyNumber(value), range.contains(theirs) else {
                 return KeyValue(row.name, "Reject")
@@ -118,7 +117,7 @@ package struct Negotiation: Sendable {
             guard let theirs = parseKeyNumber(value), range.contains(theirs) else {
                 return KeyValue(row.name, "Reject")
             }
-            outcome = "\(max(ours, theirs))"
+            outcome = "\(max(self.offer.number(row.name) ?? ours, theirs))"
         }
         self.agreed.set(row.name, outcome)
         return KeyValue(row.name, outcome)
@@ -132,9 +131,21 @@ package struct Negotiation: Sendable {
         }
     }
 
+    /// A digest without which the target lets nobody in, and that was not agreed on; nil where all is well.
+    package var missingDigest: String? {
+        guard !self.isDiscovery else { return nil }
+        if !self.agreed.headerDigest, !self.offer.headerDigests.contains("None") { return "HeaderDigest=CRC32C" }
+        if !self.agreed.dataDigest, !self.offer.dataDigests.contains("None") { return "DataDigest=CRC32C" }
+        return nil
+    }
+
     /// What is in force when the login ends: bursts that do not contradict each other (RFC 7143 §13.14).
     package var final: OperationalParameters {
         var parameters = self.agreed
+        parameters.maxRecvDataSegmentLength = self.offer.declaredSegmentLength
+        parameters.maxXmitDataSegmentLength = Int(self.offer.maxXmitDataSegmentLength)
+        parameters.initiatorMaxRecvDataSegmentLength = min(
+            parameters.initiatorMaxRecvDataSegmentLength, parameters.maxXmitDataSegmentLength)
         parameters.firstBurstLength = min(parameters.firstBurstLength, parameters.maxBurstLength)
         if parameters.recoversOneSequenceAtATime { parameters.maxOutstandingR2T = 1 }
         return parameters

@@ -8,8 +8,12 @@ package struct OperationalParameters: Sendable, Equatable {
     package var maxConnections: UInt32 = 1
     package var initialR2T = true
     package var immediateData = true
-    /// The largest data segment that the initiator accepts, in bytes.
+    /// The largest data segment that the initiator is sent, in bytes: what it accepts, unless the target wants less.
     package var initiatorMaxRecvDataSegmentLength = 8_192
+    /// The largest data segment that we accept, in bytes.
+    package var maxRecvDataSegmentLength = Limits.maxRecvDataSegmentLength
+    /// The largest data segment that we send to whoever accepts more, in bytes.
+    var maxXmitDataSegmentLength = Int(KeyTable.segmentLengths.upperBound)
     package var maxBurstLength = 262_144
     package var firstBurstLength = 65_536
     package var defaultTime2WaitSeconds: UInt32 = 2
@@ -34,6 +38,8 @@ package struct OperationalParameters: Sendable, Equatable {
         parameters.headerDigest = other.headerDigest
         parameters.dataDigest = other.dataDigest
         parameters.initiatorMaxRecvDataSegmentLength = other.initiatorMaxRecvDataSegmentLength
+        parameters.maxRecvDataSegmentLength = other.maxRecvDataSegmentLength
+        parameters.maxXmitDataSegmentLength = other.maxXmitDataSegmentLength
         return parameters
     }
 

@@ -250,6 +250,9 @@ package struct LoginMachine: Sendable {
         guard request.wantsTransit, let next = request.nextStage, try self.mayTransit() else {
             return .reply(response)
         }
+        if next == .fullFeature, let digest = self.negotiation.missingDigest {
+            throw Refusal(.initiatorError, "the target requires \(digest)")
+        }
         response.transits = true
         response.nextStage = next
         self.stage = next

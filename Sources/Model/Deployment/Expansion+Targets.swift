@@ -50,7 +50,7 @@ extension ServedGroup {
         }
         self.init(
             tag: tag, alias: group.parameters?["TargetAlias"]?.plainText.flatMap { $0.isEmpty ? nil : $0 },
-            portals: portals, luns: luns, access: ServedAccess(group))
+            portals: portals, luns: luns, access: ServedAccess(group), parameters: ServedParameters(group))
         if let address = group.text("redirect_address").flatMap(Self.redirectionAddress) {
             self.redirection = Redirection(
                 address: address, isPermanent: group.attribute("redirect_permanently", default: 0) != 0)

@@ -48,6 +48,8 @@ package struct ServedGroup: Hashable, Sendable {
     package var access: ServedAccess
     /// Where its initiators are sent instead.
     package var redirection: Redirection?
+    /// What its sessions may agree on; nil for all that the target can.
+    package var parameters: ServedParameters?
 
     package struct Redirection: Hashable, Sendable {
         /// As RFC 7143 §13.8 spells a TargetAddress.
@@ -62,7 +64,8 @@ package struct ServedGroup: Hashable, Sendable {
 
     package init(
         tag: UInt16, alias: String? = nil, portals: Set<PortalAddress>? = nil, luns: [UInt16: String] = [:],
-        access: ServedAccess = ServedAccess(), redirection: Redirection? = nil
+        access: ServedAccess = ServedAccess(), redirection: Redirection? = nil,
+        parameters: ServedParameters? = nil
     ) {
         self.tag = tag
         self.alias = alias
@@ -70,6 +73,7 @@ package struct ServedGroup: Hashable, Sendable {
         self.luns = luns
         self.access = access
         self.redirection = redirection
+        self.parameters = parameters
     }
 }
 

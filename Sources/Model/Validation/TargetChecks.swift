@@ -21,6 +21,7 @@ extension Validation {
                     self.error("\(path).tag", "the target has another portal group \(group.tag)", "choose another tag")
                 }
                 self.checkAccess(to: group, at: path)
+                self.checkParameters(of: group, at: path)
                 self.checkLUNs(of: group, backstores: backstores, at: path)
                 self.checkPortals(of: group, at: path, taken: &portals)
             }

@@ -125,6 +125,56 @@ struct NegotiationTests {
 
     @Test(
         arguments: [
+            ("HeaderDigest", "None,CRC32C", "CRC32C"), ("DataDigest", "CRC32C,None", "None"),
+            ("DataDigest", "CRC32C", "Reject"), ("InitialR2T", "No", "Yes"), ("ImmediateData", "Yes", "No"),
+            ("DataPDUInOrder", "No", "Yes"), ("DataSequenceInOrder", "No", "Yes"), ("MaxOutstandingR2T", "8", "3"),
+            ("MaxBurstLength", "262144", "65536"), ("FirstBurstLength", "65536", "4096"),
+            ("FirstBurstLength", "1024", "1024"), ("DefaultTime2Wait", "2", "7"), ("DefaultTime2Wait", "9", "9"),
+        ])
+    func `a target's own half of a key holds`(key: String, value: String, answer: String) throws {
+        var offer = SessionOffer()
+        (offer.headerDigests, offer.dataDigests) = (["CRC32C"], ["None"])
+        (offer.initialR2T, offer.immediateData, offer.dataPDUInOrder, offer.dataSequenceInOrder) = (
+            true, false, true, true
+        )
+        (offer.maxOutstandingR2T, offer.maxBurstLength, offer.firstBurstLength) = (3, 65_536, 4_096)
+        offer.defaultTime2Wait = 7
+        var negotiation = Negotiation(offer: offer)
+        #expect(try negotiation.received(KeyValue(key, value)) == KeyValue(key, answer))
+    }
+
+    @Test func `a target may take and send shorter segments, and retain tasks longer`() throws {
+        var offer = SessionOffer()
+        (offer.maxRecvDataSegmentLength, offer.maxXmitDataSegmentLength) = (8_192, 4_096)
+        offer.defaultTime2Retain = 120
+        var negotiation = Negotiation(offer: offer)
+        #expect(negotiation.declaration() == KeyValue("MaxRecvDataSegmentLength", "8192"))
+        let pairs = [
+            KeyValue("MaxRecvDataSegmentLength", "65536"), KeyValue("ErrorRecoveryLevel", "2"),
+            KeyValue("DefaultTime2Retain", "600"),
+        ]
+        negotiation.foresee(pairs)
+        #expect(try pairs.map { try negotiation.received($0)?.value } == [nil, "2", "120"])
+        #expect(negotiation.final.maxRecvDataSegmentLength == 8_192)
+        #expect(negotiation.final.initiatorMaxRecvDataSegmentLength == 4_096)
+        offer.maxRecvDataSegmentLength = 1 << 24
+        var large = Negotiation(offer: offer)
+        #expect(large.declaration() == KeyValue("MaxRecvDataSegmentLength", "262144"))
+    }
+
+    @Test func `a digest that the target insists on is missed where it was not agreed on`() throws {
+        var offer = SessionOffer()
+        offer.dataDigests = ["CRC32C"]
+        var negotiation = Negotiation(offer: offer)
+        #expect(negotiation.missingDigest == "DataDigest=CRC32C")
+        _ = try negotiation.received(KeyValue("DataDigest", "CRC32C,None"))
+        #expect(negotiation.missingDigest == nil)
+        #expect(Negotiation(isDiscovery: true, offer: offer).missingDigest == nil)
+        #expect(Negotiation().missingDigest == nil)
+    }
+
+    @Test(
+        arguments: [
             // level, sequences in order; R2Ts, retention
             (0, "Yes", "8", "0"), (1, "Yes", "1", "0"), (1, "No", "8", "0"), (2, "Yes", "1", "20"),
             (2, "No", "8", "20"),
