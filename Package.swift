@@ -22,6 +22,11 @@ let lifecycle: Target.Dependency = .product(
     name: "ServiceLifecycle", package: "swift-service-lifecycle")
 let signals: Target.Dependency = .product(name: "UnixSignals", package: "swift-service-lifecycle")
 let hummingbird: Target.Dependency = .product(name: "Hummingbird", package: "hummingbird")
+let hummingbirdCore: Target.Dependency = .product(name: "HummingbirdCore", package: "hummingbird")
+let hummingbirdTLS: Target.Dependency = .product(name: "HummingbirdTLS", package: "hummingbird")
+let nioSSL: Target.Dependency = .product(name: "NIOSSL", package: "swift-nio-ssl")
+let x509: Target.Dependency = .product(name: "X509", package: "swift-certificates")
+let asn1: Target.Dependency = .product(name: "SwiftASN1", package: "swift-asn1")
 let crypto: Target.Dependency = .product(name: "Crypto", package: "swift-crypto")
 let cryptoExtras: Target.Dependency = .product(name: "CryptoExtras", package: "swift-crypto")
 let subprocess: Target.Dependency = .product(name: "Subprocess", package: "swift-subprocess")
@@ -44,6 +49,9 @@ let package = Package(
     products: [.executable(name: "apus", targets: ["apus"])],
     dependencies: [
         .package(url: "https://github.com/apple/swift-nio", from: "2.101.2"),
+        .package(url: "https://github.com/apple/swift-nio-ssl", from: "2.37.6"),
+        .package(url: "https://github.com/apple/swift-certificates", from: "1.21.1"),
+        .package(url: "https://github.com/apple/swift-asn1", from: "1.7.4"),
         .package(url: "https://github.com/HdrHistogram/hdrhistogram-swift", from: "0.2.0"),
         .package(url: "https://github.com/apple/swift-argument-parser", from: "1.8.2"),
         .package(url: "https://github.com/apple/swift-log", from: "1.16.2"),
@@ -75,13 +83,15 @@ let package = Package(
             "BootServer",
             ["Wire", "BootProtocols", nioCore, nioPosix, logging, hummingbird, lifecycle, system]),
         room("Shell", ["CLibedit", "ControlAPI", "Model", nioCore]),
-        room("ControlAPI", ["BootStory", "Model", nioCore, nioPosix, nioHTTP1]),
+        room("ControlAPI", ["BootStory", "Model", nioCore, nioPosix, nioHTTP1, nioSSL]),
+        // The authority whose certificates this host serves by.
+        room("Certificates", [crypto, cryptoExtras, x509, asn1]),
         room(
             "Control",
             [
-                "Block", "BlockStores", "BootProtocols", "BootServer", "BootStory", "CLinux", "ControlAPI",
-                "ISCSI", "ISCSIServer", "Model", "SCSI", nioCore, nioPosix, logging, lifecycle,
-                hummingbird, signals, system,
+                "Block", "BlockStores", "BootProtocols", "BootServer", "BootStory", "Certificates", "CLinux",
+                "ControlAPI", "ISCSI", "ISCSIServer", "Model", "SCSI", nioCore, nioPosix, nioSSL, logging, lifecycle,
+                hummingbird, hummingbirdCore, hummingbirdTLS, signals, system,
             ]),
         room(
             "Export",
@@ -138,7 +148,8 @@ let package = Package(
         tests(
             "Control",
             [
-                "Block", "BlockStores", "BootProtocols", "BootServer", "BootStory", "Control", "ControlAPI", "ISCSI",
+                "Block", "BlockStores", "BootProtocols", "BootServer", "BootStory", "Certificates", "Control",
+                "ControlAPI", "ISCSI",
                 "ISCSIServer", "SCSI",
                 "Model", logging, nioCore, nioPosix, system,
             ]),

@@ -26,6 +26,13 @@ package enum Limits {
     package static let unknownMachineSilenceSeconds = 60.0
     /// Unknown machines whose last log line is remembered.
     package static let unknownMachinesRemembered = 1024
+    /// Hexadecimal digits of the API's token: 256 bits; and the fewest characters of one that somebody else wrote.
+    package static let tokenDigits = 64
+    package static let shortestToken = 32
+    /// Connections to the API by TCP at a time: administrators, and programs that watch.
+    package static let networkConnections = 256
+    /// Seconds that a connection to the API by TCP may be silent before its request has come.
+    package static let networkIdleSeconds: Int64 = 30
     /// Bytes that one copy_file_range call moves, so that a copy can be given up in between.
     package static let copyBytes = 64 << 20
 }

@@ -7,6 +7,8 @@ package enum Limits {
     package static let requestBytes = 64 << 20
     /// An answer likewise.
     package static let responseBytes = 64 << 20
+    /// Seconds that a daemon elsewhere may take to accept a connection.
+    package static let connectSeconds: Int64 = 10
     /// One line of a stream: a machine's story has bounds of its own far below this.
     package static let lineBytes = 4 << 20
 }

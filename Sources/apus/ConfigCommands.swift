@@ -38,7 +38,7 @@ struct ConfigShowCommand: AsyncParsableCommand {
     @OptionGroup var options: DaemonOptions
 
     func run() async throws {
-        let administration = self.options.administration
+        let administration = try self.options.administration
         let report =
             if let version { try await administration.version(version) } else {
                 try await administration.configuration()

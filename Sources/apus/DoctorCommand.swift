@@ -3,6 +3,7 @@
 
 import ArgumentParser
 import Control
+import ControlAPI
 import ImageBuilder
 
 /// `apus doctor`: what on this host would stop a boot.
@@ -19,7 +20,8 @@ struct DoctorCommand: AsyncParsableCommand {
 
     func run() async throws {
         let doctor = Doctor(
-            socketPath: self.options.socket, configurationPath: self.options.config, stateFolder: self.options.state)
+            client: ControlClient(socketPath: self.options.socket), configurationPath: self.options.config,
+            stateFolder: self.options.state)
         var findings = await doctor.examine()
         findings.append(
             .of("building images", good: "its tools are installed", otherwise: .notice) {

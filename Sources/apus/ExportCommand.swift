@@ -128,7 +128,7 @@ struct ExportCommand: AsyncParsableCommand {
         } catch let error as BlockError {
             throw Failure(error.kind == .unavailable ? .noInput : .ioError, error.description)
         } catch let error as PortalError {
-            throw Failure(.unavailable, "\(error); --portal names another address or port")
+            throw Failure(.unavailable, "\(error); name another with --portal")
         }
     }
 }

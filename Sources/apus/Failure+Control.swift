@@ -9,7 +9,7 @@ extension Failure {
     init(_ error: ControlError) {
         let status: ExitStatus =
             switch error.kind {
-            case .notRunning, .broken: .unavailable
+            case .notRunning, .unreachable, .broken: .unavailable
             case .noPermission: .noPermission
             case .notFound: .unknownName
             case .refused: .badConfiguration

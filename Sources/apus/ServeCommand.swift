@@ -4,6 +4,7 @@
 import ArgumentParser
 import Control
 import Logging
+import Model
 
 /// `apus serve`: arguments only.
 struct ServeCommand: AsyncParsableCommand {
@@ -17,6 +18,7 @@ struct ServeCommand: AsyncParsableCommand {
             Examples:
               apus serve
               apus serve --config lab.json --state ./state --socket ./apus.sock --log-level debug
+              apus serve --api-listen 10.0.0.1:8443
             """)
 
     @OptionGroup var options: DaemonOptions
@@ -30,9 +32,52 @@ struct ServeCommand: AsyncParsableCommand {
     @Option(help: "Seconds that sessions get to finish when the daemon stops.")
     var grace = 10
 
+    @Option(help: ArgumentHelp("Serve the API by TCP as well, with TLS and a token.", valueName: "address:port"))
+    var apiListen: String?
+
+    @Option(
+        help: ArgumentHelp("The API's certificate, with those between it and its authority (PEM).", valueName: "file"),
+        completion: .file())
+    var apiCertificate: String?
+
+    @Option(help: ArgumentHelp("The certificate's private key (PEM).", valueName: "file"), completion: .file())
+    var apiKey: String?
+
+    @Flag(help: "Serve the API on a loopback address without TLS.")
+    var apiPlain = false
+
     func validate() throws {
         guard (0...3600).contains(self.grace) else {
             throw ValidationError("--grace \(self.grace): give 0 to 3600 seconds")
+        }
+        _ = try self.network
+    }
+
+    /// The API by TCP, as far as the options say.
+    private var network: NetworkAPI? {
+        get throws {
+            guard let apiListen else {
+                guard self.apiCertificate == nil, self.apiKey == nil, !self.apiPlain else {
+                    throw ValidationError("--api-listen ADDRESS:PORT is missing")
+                }
+                return nil
+            }
+            guard let address = PortalAddress(apiListen) else {
+                throw ValidationError(
+                    "--api-listen \(apiListen): write a numeric address and a port, 10.0.0.1:8443 or [::]:8443")
+            }
+            let protection: NetworkAPI.Protection
+            switch (self.apiCertificate, self.apiKey) {
+            case (nil, nil): protection = self.apiPlain ? .none : .ownAuthority
+            case (let certificate?, let key?) where !self.apiPlain:
+                protection = .files(certificate: certificate, key: key)
+            default:
+                throw ValidationError("--api-certificate and --api-key go together, and not with --api-plain")
+            }
+            guard let network = NetworkAPI(address: address, protection: protection) else {
+                throw ValidationError("--api-plain: only on a loopback address, 127.0.0.1:PORT or [::1]:PORT")
+            }
+            return network
         }
     }
 
@@ -42,7 +87,9 @@ struct ServeCommand: AsyncParsableCommand {
         let daemon = Daemon.Options(
             configurationPath: self.options.config, stateFolder: self.options.state,
             version: Apus.configuration.version, grace: .seconds(self.grace))
-        try await Serving(.init(daemon: daemon, socketPath: self.options.socket), logger: logger).run()
+        let network = try self.network
+        try await Serving(.init(daemon: daemon, socketPath: self.options.socket, network: network), logger: logger)
+            .run()
     }
 }
 

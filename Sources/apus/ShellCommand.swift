@@ -38,7 +38,7 @@ struct ShellCommand: AsyncParsableCommand {
     func run() async throws {
         let home = unsafe getenv("HOME").map { unsafe String(cString: $0) }
         var session = ShellSession(
-            backend: Owner(administration: self.options.administration), version: Apus.configuration.version,
+            backend: Owner(administration: try self.options.administration), version: Apus.configuration.version,
             columns: TerminalFacts.columns ?? 80,
             preferencesFile: home.map { PreferencesFile(path: $0 + "/.apus_shell") })
         session.isJSON = self.json

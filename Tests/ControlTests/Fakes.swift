@@ -28,7 +28,9 @@ actor FakeTargets: TargetService {
     func forgetCalls() { self.calls = [] }
 
     func listen(_ portal: Portal) async throws -> Portal {
-        guard !self.takenPorts.contains(portal.port) else { throw IOError(errnoCode: EADDRINUSE, reason: "bind") }
+        guard !self.takenPorts.contains(portal.port) else {
+            throw PortalError(portal, IOError(errnoCode: EADDRINUSE, reason: "bind"))
+        }
         self.calls.append("listen \(portal)")
         return portal
     }

@@ -14,6 +14,7 @@ import Testing
         "BootProtocols": ["Wire"],
         "BootStory": [],
         "Model": [],
+        "Certificates": [],
         "BlockStores": ["Wire", "Block", "CLinux"],
         "ISCSIServer": ["Wire", "Block", "SCSI", "ISCSI"],
         "Initiator": ["CLinux", "Wire", "ISCSI"],
@@ -21,8 +22,8 @@ import Testing
         "ControlAPI": ["BootStory", "Model"],
         "Shell": ["CLibedit", "ControlAPI", "Model"],
         "Control": [
-            "Block", "BlockStores", "BootProtocols", "BootServer", "BootStory", "CLinux", "ControlAPI",
-            "ISCSI", "ISCSIServer", "Model", "SCSI",
+            "Block", "BlockStores", "BootProtocols", "BootServer", "BootStory", "Certificates", "CLinux",
+            "ControlAPI", "ISCSI", "ISCSIServer", "Model", "SCSI",
         ],
         "Export": ["Block", "BlockStores", "ISCSI", "ISCSIServer", "Model", "SCSI"],
         "ImageBuilder": ["CLinux", "Model"],

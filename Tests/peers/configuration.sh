@@ -6,13 +6,13 @@
 # changes. And what backstores' attributes mean to libiscsi's initiator.
 set -u
 source "$(dirname "$0")/tools/library.sh"
-needs python3 iscsi-inq iscsi-readcapacity16
+needs python3 curl openssl iscsi-inq iscsi-readcapacity16
 
 here=(--config "$work/saveconfig.json" --state "$work/state" --socket "$work/socket")
 shell() { "$apus" shell "${here[@]}" "$@"; }
 answers() { "$apus" status "${here[@]}"; }
 serve() {
-    "$apus" serve "${here[@]}" 2>>"$work/daemon.log" &
+    "$apus" serve "${here[@]}" "$@" 2>>"$work/daemon.log" &
     daemon=$!
     pids+=("$daemon")
     for _ in $(seq 200); do
@@ -40,6 +40,50 @@ PYTHON
 check "the daemon starts" serve
 check "fifty shells at once" fifty
 check "lose no change of each other's" all_fifty
+
+# The API over HTTP, to curl: on the socket, and by TCP with TLS and a token.
+answered() { # STATUS curl-arguments…
+    local status
+    status=$(curl --silent --output "$work/answer" --write-out '%{http_code}' "${@:2}")
+    [ "$status" = "$1" ] || { echo "answered $status: $(cat "$work/answer")" && return 1; }
+}
+tag() { curl --silent --dump-header - --output /dev/null --unix-socket "$work/socket" http://apus/v1/configuration |
+    tr -d '\r' | sed -n 's/^etag: //Ip'; }
+create_disk() { # NAME curl-arguments…
+    local change='{"op": "tree", "path": "/backstores/ramdisk", "verb": "create", "positional": ["'$1'", "1M"]}'
+    answered "$expected" --unix-socket "$work/socket" --data "{\"change\": $change}" "${@:2}" http://apus/v1/changes
+}
+if_match() {
+    local before
+    before=$(tag)
+    expected=200 create_disk matched --header "If-Match: $before" &&
+        expected=412 create_disk late --header "If-Match: $before" &&
+        expected=412 create_disk late --header 'If-Match: "none"' && expected=200 create_disk any --header 'If-Match: *'
+}
+check "a change is made to the version that If-Match names, or answered with 412" if_match
+kill -TERM "$daemon"
+wait "$daemon"
+secure=$((20000 + RANDOM % 20000))
+check "the daemon starts with its API by TCP" serve --api-listen "127.0.0.1:$secure"
+authority=$work/state/tls/ca.crt
+remote=(--server "https://localhost:$secure" --token-file "$work/state/api.token")
+token=$(cat "$work/state/api.token")
+check "curl uses it with the authority and the token" answered 200 --cacert "$authority" --oauth2-bearer "$token" \
+    "https://localhost:$secure/v1/status"
+check "without the token it is told nothing" answered 401 --cacert "$authority" "https://localhost:$secure/v1/status"
+check "a wrong token likewise" answered 401 --cacert "$authority" --oauth2-bearer "${token%?}x" \
+    "https://127.0.0.1:$secure/metrics"
+fingerprint() {
+    local told
+    told=$(openssl x509 -in "$authority" -noout -fingerprint -sha256 | cut -d= -f2)
+    answers | grep -F "$told" && grep -F "$told" "$work/daemon.log"
+}
+check "the status and the log show the authority's fingerprint" fingerprint
+check "the shell uses it" eval '"$apus" shell "${remote[@]}" --ca "$authority" ls /backstores/ramdisk 1 | grep matched'
+check "but not without the authority" \
+    eval '"$apus" status "${remote[@]}" 2>&1 | grep "its certificate is not trusted"'
+check "the secrets are nobody else's" \
+    eval '[ "$(stat -c %a "$work/state/api.token" "$work/state/tls/ca.key" | sort -u)" = 600 ]'
 
 # attribute NAME=VALUE…: a target whose LUN 0 has these attributes, at $url.
 port=$((20000 + RANDOM % 20000))

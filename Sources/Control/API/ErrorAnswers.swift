@@ -16,7 +16,7 @@ struct ErrorAnswers: RouterMiddleware {
             return try await next(request, context)
         } catch let failure as ChangeFailure {
             let report = ErrorReport(error: failure.description, problems: failure.problems)
-            return try Routes.answer(report, status: Self.status(of: failure))
+            return try Routes.answer(report, status: Self.status(of: failure, to: request))
         } catch let failure as StoryFailure {
             let status: HTTPResponse.Status = failure.isUnknownName ? .notFound : .tooManyRequests
             return try Routes.answer(ErrorReport(error: failure.description), status: status)
@@ -31,8 +31,9 @@ struct ErrorAnswers: RouterMiddleware {
         }
     }
 
-    private static func status(of failure: ChangeFailure) -> HTTPResponse.Status {
+    private static func status(of failure: ChangeFailure, to request: Request) -> HTTPResponse.Status {
         switch failure {
+        case .otherGeneration where request.headers[.ifMatch] != nil: .preconditionFailed
         case .otherGeneration, .editedByHand: .conflict
         case .refused(let refusal) where refusal.isUnknownName: .notFound
         case .refused, .invalid, .notApplied: .unprocessableContent

@@ -10,9 +10,11 @@ import ServiceLifecycle
 
 /// The daemon's HTTP API.
 enum Routes {
-    static func router(_ daemon: Daemon) -> Router<BasicRequestContext> {
+    /// - Parameter token: what a request has to know; nil where nobody else gets as far as here.
+    static func router(_ daemon: Daemon, for token: APIToken? = nil) -> Router<BasicRequestContext> {
         let router = Router(context: BasicRequestContext.self)
         router.add(middleware: ErrorAnswers())
+        if let token { router.add(middleware: TokenCheck(token: token)) }
         let api = router.group("v1")
         Self.addWatching(daemon, to: router, api)
         api.get("status") { _, _ in try Self.answer(await daemon.status()) }
@@ -84,9 +86,11 @@ enum Routes {
         Self.router(daemon).routes.map(\.description)
     }
 
-    /// The version that `If-Match: "12"` asks for (RFC 9110 §13.1.1).
+    /// The version that `If-Match: "12"` asks for (RFC 9110 §13.1.1); one that there is not for what is no version.
     private static func matching(_ request: Request) -> Int? {
-        request.headers[.ifMatch].flatMap { Int($0.filter { $0 != "\"" }) }
+        guard let value = request.headers[.ifMatch], value != "*" else { return nil }
+        guard value.count > 2, value.first == "\"", value.last == "\"" else { return -1 }
+        return Int(value.dropFirst().dropLast()) ?? -1
     }
 
     private static func change(_ json: JSONValue) throws(ChangeFailure) -> Change {

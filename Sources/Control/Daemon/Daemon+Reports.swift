@@ -13,6 +13,11 @@ extension Daemon {
         ConfigurationReport(generation: self.generation, configuration: self.configuration.json)
     }
 
+    /// The API is served by TCP as well.
+    func serves(_ api: APIStatus) {
+        self.networkAPI = api
+    }
+
     /// What is served, in a line.
     var summary: String {
         let targets = self.running.targets.count
@@ -29,7 +34,8 @@ extension Daemon {
         return StatusReport(
             version: self.options.version, processID: Int(getpid()), started: self.started, now: now,
             configurationPath: self.options.configurationPath, generation: self.generation,
-            portals: self.running.portals.sorted().map(\.description), boot: self.running.boot.map(BootStatus.init),
+            portals: self.running.portals.sorted().map(\.description), api: self.networkAPI,
+            boot: self.running.boot.map(BootStatus.init),
             targets: self.running.targets.values.sorted { $0.name < $1.name }.map(self.status),
             sessions: sessions.map { session in
                 var status = SessionStatus(session)

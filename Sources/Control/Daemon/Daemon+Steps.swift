@@ -133,29 +133,14 @@ extension Daemon {
         case .growBackstore(let name, _):
             return .error(name, "\(error)", "it is served with the size that it had")
         case .listen(let portal):
-            return .error("portal \(portal)", Self.words(error), Self.remedy(error, for: portal))
+            guard let error = error as? PortalError else {
+                return .error("portal \(portal)", "\(error)", "it is left out until the next change or reload")
+            }
+            return .error("portal \(portal)", error.cause, error.remedy)
         case .startBoot, .stopBoot, .setMachines:
             return .error("boot.services", "\(error)", "they are off until the next change or reload")
         case .stopListening, .removeTarget, .closeBackstore, .setAccess, .setTarget, .setDiscovery:
             return .error("\(step)", "\(error)", "the log may tell more")
-        }
-    }
-
-    private static func words(_ error: any Error) -> String {
-        switch (error as? IOError)?.errnoCode {
-        case 98: "another program listens there"
-        case 99: "no interface of this host has that address"
-        case 13: "not permitted to this user"
-        default: "\(error)"
-        }
-    }
-
-    private static func remedy(_ error: any Error, for portal: PortalAddress) -> String {
-        switch (error as? IOError)?.errnoCode {
-        case 98: "stop it (ss -ltnp 'sport = :\(portal.port)' names it) or use another port"
-        case 99: "use one that `ip address` shows, or 0.0.0.0 for all"
-        case 13: "use a port above 1023, or run the daemon with CAP_NET_BIND_SERVICE"
-        default: "it is left out until the next change or reload"
         }
     }
 }

@@ -45,6 +45,7 @@ package actor Daemon {
     var listeners = EventListeners()
     var lastPing = Instant.now()
     var rates = SessionRates()
+    var networkAPI: APIStatus?
     private var lastTurn: Task<Void, Never>?
 
     package struct Options: Sendable {

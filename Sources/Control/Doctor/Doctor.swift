@@ -2,7 +2,7 @@
 // SPDX-FileCopyrightText: the Apus authors
 
 import BootStory
-import ControlAPI
+package import ControlAPI
 import Glibc
 import Model
 import NIOCore
@@ -15,8 +15,8 @@ package struct Doctor: Sendable {
     private let file: ConfigurationFile
     private let stateFolder: String
 
-    package init(socketPath: String, configurationPath: String, stateFolder: String) {
-        self.client = ControlClient(socketPath: socketPath)
+    package init(client: ControlClient, configurationPath: String, stateFolder: String) {
+        self.client = client
         self.file = ConfigurationFile(path: configurationPath)
         self.stateFolder = stateFolder
     }
@@ -32,7 +32,7 @@ package struct Doctor: Sendable {
             services = nil
         } catch {
             findings.append(
-                Finding(.notice, "daemon", "none answers at \(self.client.socketPath)", remedy: "apus serve"))
+                Finding(.notice, "daemon", "none answers at \(self.client.place)", remedy: "apus serve"))
             let (settings, configuration) = self.examineConfiguration()
             services = settings
             findings += configuration

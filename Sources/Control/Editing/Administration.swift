@@ -10,8 +10,8 @@ package struct Administration: Sendable {
     private let file: ConfigurationFile
     private let images: ImageFolder
 
-    package init(socketPath: String, configurationPath: String, stateFolder: String) {
-        self.client = ControlClient(socketPath: socketPath)
+    package init(client: ControlClient, configurationPath: String, stateFolder: String) {
+        self.client = client
         self.file = ConfigurationFile(path: configurationPath)
         self.images = ImageFolder(stateFolder: stateFolder)
     }
@@ -27,9 +27,10 @@ package struct Administration: Sendable {
         self.file.path
     }
 
-    /// The size of a file or block device of this host.
+    /// The size of a file or block device of the daemon's host, where that is this one.
     package func bytes(of path: String) async -> UInt64? {
-        await Daemon.blocking { HostFacts.bytes(of: path) }
+        guard self.client.isLocal else { return nil }
+        return await Daemon.blocking { HostFacts.bytes(of: path) }
     }
 
     /// The machines, by name.

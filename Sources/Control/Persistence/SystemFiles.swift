@@ -41,6 +41,16 @@ enum SystemFiles {
         }
     }
 
+    /// Puts a small file in its place, whole.
+    static func write(_ text: String, to path: String, mode: mode_t) throws {
+        let temporary = path + ".new"
+        try Self.writeSecret(ByteBuffer(string: text), to: temporary)
+        try Self.setMode(temporary, mode)
+        try Self.giveToOwnerOfFolder(temporary)
+        try Self.rename(temporary, to: path)
+        try Self.syncFolder(Self.folder(of: path))
+    }
+
     static func sync(_ file: SystemPackage.FileDescriptor) throws {
         try Self.check(fsync(file.rawValue))
     }

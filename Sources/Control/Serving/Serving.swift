@@ -20,10 +20,13 @@ package struct Serving: Sendable {
     package struct Options: Sendable {
         package var daemon: Daemon.Options
         package var socketPath: String
+        /// Where the API is served by TCP as well.
+        package var network: NetworkAPI?
 
-        package init(daemon: Daemon.Options, socketPath: String) {
+        package init(daemon: Daemon.Options, socketPath: String, network: NetworkAPI? = nil) {
             self.daemon = daemon
             self.socketPath = socketPath
+            self.network = network
         }
     }
 
@@ -50,20 +53,29 @@ package struct Serving: Sendable {
                     group: MultiThreadedEventLoopGroup.singleton, logger: logger, observer: observer),
                 boot: LoggingBootService(logger: logger), stores: FileStoreOpening(pool: pool))
         }
+        let network = try self.options.network.map {
+            try APIService(
+                daemon: daemon, network: $0, stateFolder: self.options.daemon.stateFolder, logger: logger)
+        }
         // The store's writes end when the daemon has stopped, and with them the pool's work.
         try await Self.closing(pool) {
             try await daemon.start()
+            let api = APIService(daemon: daemon, socketPath: self.options.socketPath, logger: logger) {
+                notice.send(.ready(await daemon.summary))
+            }
+            let own: [any Service] = [
+                DaemonService(daemon: daemon, notice: notice),
+                ReloadService(daemon: daemon, notice: notice, logger: logger),
+                WatchdogService(daemon: daemon, notice: notice),
+            ]
+            // One that cannot be served ends the daemon, but as a signal would: sessions and stores get their time.
+            let apis: [any Service] = [api, network].compactMap(\.self)
+            let services =
+                own.map { ServiceGroupConfiguration.ServiceConfiguration(service: $0) }
+                + apis.map { .init(service: $0, failureTerminationBehavior: .gracefullyShutdownGroup) }
             let group = ServiceGroup(
                 configuration: .init(
-                    services: [
-                        DaemonService(daemon: daemon, notice: notice),
-                        ReloadService(daemon: daemon, notice: notice, logger: logger),
-                        WatchdogService(daemon: daemon, notice: notice),
-                        APIService(daemon: daemon, socketPath: self.options.socketPath, logger: logger) {
-                            notice.send(.ready(await daemon.summary))
-                        },
-                    ],
-                    gracefulShutdownSignals: [.sigterm, .sigint], logger: logger))
+                    services: services, gracefulShutdownSignals: [.sigterm, .sigint], logger: logger))
             try await group.run()
         }
     }

@@ -4,14 +4,47 @@
 package import BootStory
 import NIOCore
 import NIOHTTP1
-import NIOPosix
 
-/// Talks to the daemon over its Unix socket. One connection per request: the socket is local and requests are few.
+/// Talks to the daemon, over its Unix socket or by TCP. One connection per request: requests are few.
 package struct ControlClient: Sendable {
-    package let socketPath: String
+    package let place: Place
+
+    package enum Place: Sendable, CustomStringConvertible {
+        case socket(String)
+        case server(Server)
+
+        package var description: String {
+            switch self {
+            case .socket(let path): path
+            case .server(let server): server.address.description
+            }
+        }
+    }
+
+    package struct Server: Sendable {
+        package var address: ServerAddress
+        package var token: String
+        /// PEM certificates to trust; those that the host trusts without.
+        package var authorityPath: String?
+
+        package init(address: ServerAddress, token: String, authorityPath: String?) {
+            self.address = address
+            self.token = token
+            self.authorityPath = authorityPath
+        }
+    }
+
+    package init(_ place: Place) {
+        self.place = place
+    }
 
     package init(socketPath: String) {
-        self.socketPath = socketPath
+        self.init(.socket(socketPath))
+    }
+
+    /// Whether the daemon's files are this host's.
+    package var isLocal: Bool {
+        if case .socket = self.place { true } else { false }
     }
 
     package func status() async throws -> StatusReport {
@@ -119,6 +152,9 @@ package struct ControlClient: Sendable {
             try await connection.executeThenClose { inbound, outbound in
                 var head = HTTPRequestHead(version: .http1_1, method: method, uri: path)
                 head.headers.add(name: "Host", value: "apus")
+                if case .server(let server) = self.place {
+                    head.headers.add(name: "Authorization", value: "Bearer \(server.token)")
+                }
                 head.headers.add(name: "Connection", value: "close")
                 head.headers.add(name: "Content-Length", value: String(body?.readableBytes ?? 0))
                 if body != nil { head.headers.add(name: "Content-Type", value: "application/json") }
@@ -131,32 +167,8 @@ package struct ControlClient: Sendable {
                     if case .end = part { return }
                 }
             }
-        } catch let error as IOError {
-            throw ControlError(.broken, "the connection to the daemon broke: \(error)")
-        } catch let error as ChannelError {
-            throw ControlError(.broken, "the connection to the daemon broke: \(error)")
-        }
-    }
-
-    private func connect() async throws -> NIOAsyncChannel<HTTPClientResponsePart, HTTPClientRequestPart> {
-        do {
-            return try await ClientBootstrap(group: MultiThreadedEventLoopGroup.singleton)
-                .connect(unixDomainSocketPath: self.socketPath) { channel in
-                    channel.eventLoop.makeCompletedFuture {
-                        try channel.pipeline.syncOperations.addHTTPClientHandlers()
-                        return try NIOAsyncChannel(wrappingChannelSynchronously: channel)
-                    }
-                }
-        } catch let error as IOError where [1, 13].contains(error.errnoCode) {
-            throw ControlError(
-                .noPermission,
-                "\(self.socketPath): not permitted; use sudo, or become a member of the group that the socket belongs to"
-            )
-        } catch let error as IOError where [2, 111].contains(error.errnoCode) {
-            throw ControlError(
-                .notRunning, "no daemon answers at \(self.socketPath); start it (apus serve), or name its --socket")
         } catch {
-            throw ControlError(.broken, "\(self.socketPath) cannot be used: \(error)")
+            throw self.broken(by: error) ?? error
         }
     }
 }

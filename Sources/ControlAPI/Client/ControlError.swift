@@ -10,6 +10,8 @@ package struct ControlError: Error, Sendable, CustomStringConvertible {
         case notRunning
         /// This user may not use the socket.
         case noPermission
+        /// Nobody answers at the server that was named.
+        case unreachable
         /// What was named does not exist.
         case notFound
         /// The daemon refused; `problems` say why where there are several reasons.
@@ -33,8 +35,9 @@ package struct ControlError: Error, Sendable, CustomStringConvertible {
     init(status: Int, _ report: ErrorReport?) {
         let kind: Kind =
             switch status {
+            case 401: .noPermission
             case 404: .notFound
-            case 409: .conflict
+            case 409, 412: .conflict
             case 400..<500: .refused
             default: .broken
             }

@@ -11,6 +11,7 @@ extension StatusReport {
             "\(self.version), process \(self.processID), up \(Quantity.seconds(self.now.seconds(since: self.started)))",
             "configuration \(self.configurationPath), version \(self.generation)",
         ]
+        if let api { lines.append("API at \(api.words)") }
         if let boot {
             lines.append(
                 "boot services on \(boot.interface), \(boot.address): DHCP \(boot.dhcp), TFTP \(boot.tftpPort), "

@@ -13,6 +13,8 @@ package struct StatusReport: Codable, Sendable, Hashable {
     package var configurationPath: String
     package var generation: Int
     package var portals: [String]
+    /// The API by TCP, where it is served.
+    package var api: APIStatus?
     package var boot: BootStatus?
     package var targets: [TargetStatus]
     package var sessions: [SessionStatus]
@@ -22,7 +24,7 @@ package struct StatusReport: Codable, Sendable, Hashable {
 
     package init(
         version: String, processID: Int, started: Instant, now: Instant, configurationPath: String, generation: Int,
-        portals: [String], boot: BootStatus?, targets: [TargetStatus], sessions: [SessionStatus],
+        portals: [String], api: APIStatus? = nil, boot: BootStatus?, targets: [TargetStatus], sessions: [SessionStatus],
         machines: [MachineStatus], problems: [Problem]
     ) {
         self.version = version
@@ -32,11 +34,33 @@ package struct StatusReport: Codable, Sendable, Hashable {
         self.configurationPath = configurationPath
         self.generation = generation
         self.portals = portals
+        self.api = api
         self.boot = boot
         self.targets = targets
         self.sessions = sessions
         self.machines = machines
         self.problems = problems
+    }
+}
+
+/// The API by TCP, and by what clients know it.
+package struct APIStatus: Codable, Sendable, Hashable {
+    package var url: String
+    /// SHA-256 of the authority's certificate, or of the user's own; nil without TLS.
+    package var fingerprint: String?
+    /// The authority's certificate, for `--ca`; nil where the certificate is the user's.
+    package var authorityPath: String?
+
+    package init(url: String, fingerprint: String?, authorityPath: String?) {
+        self.url = url
+        self.fingerprint = fingerprint
+        self.authorityPath = authorityPath
+    }
+
+    package var words: String {
+        [
+            self.url, self.authorityPath.map { "certificates of \($0)" }, self.fingerprint.map { "SHA-256 \($0)" },
+        ].compactMap(\.self).joined(separator: ", ")
     }
 }
 

@@ -68,6 +68,14 @@ package struct PortalAddress: Hashable, Sendable, CustomStringConvertible {
         self.port = port
     }
 
+    /// Reads `10.0.0.1:3260` or `[::1]:3260`.
+    package init?(_ text: String) {
+        guard let colon = text.lastIndex(of: ":"), let port = UInt16(text[text.index(after: colon)...]), port > 0,
+            let address = IPAddress(String(text[..<colon])), address.isIPv4 || text.hasPrefix("[")
+        else { return nil }
+        self.init(address: address, port: port)
+    }
+
     package var description: String {
         self.address.isIPv4 ? "\(self.address):\(self.port)" : "[\(self.address)]:\(self.port)"
     }

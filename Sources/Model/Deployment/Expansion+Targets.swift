@@ -66,10 +66,7 @@ extension ServedGroup {
         if let address = IPAddress(String(place)) {
             return (address.isIPv4 ? "\(address)" : "[\(address)]") + tag
         }
-        guard let colon = place.lastIndex(of: ":"), let port = UInt16(place[place.index(after: colon)...]), port > 0,
-            let address = IPAddress(String(place[..<colon])), address.isIPv4 || place.hasPrefix("[")
-        else { return nil }
-        return PortalAddress(address: address, port: port).description + tag
+        return PortalAddress(String(place)).map { $0.description + tag }
     }
 }
 

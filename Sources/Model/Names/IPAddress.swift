@@ -23,6 +23,11 @@ package struct IPAddress: Hashable, Sendable, CustomStringConvertible {
     /// `0.0.0.0` or `::`, which stand for every address of the host.
     package var isUnspecified: Bool { self.bytes.allSatisfy { $0 == 0 } }
 
+    /// Whether it never leaves the host: `127.0.0.0/8` or `::1`.
+    package var isLoopback: Bool {
+        self.isIPv4 ? self.bytes[0] == 127 : self.bytes.dropLast().allSatisfy { $0 == 0 } && self.bytes[15] == 1
+    }
+
     /// An IPv4 address as a number, to compare with others.
     package var ipv4Value: UInt32? {
         self.isIPv4 ? self.bytes.reduce(0) { $0 << 8 | UInt32($1) } : nil
