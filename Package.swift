@@ -17,6 +17,7 @@ let house: [SwiftSetting] = [
 let nioCore: Target.Dependency = .product(name: "NIOCore", package: "swift-nio")
 let nioPosix: Target.Dependency = .product(name: "NIOPosix", package: "swift-nio")
 let nioHTTP1: Target.Dependency = .product(name: "NIOHTTP1", package: "swift-nio")
+let nioTLS: Target.Dependency = .product(name: "NIOTLS", package: "swift-nio")
 let logging: Target.Dependency = .product(name: "Logging", package: "swift-log")
 let lifecycle: Target.Dependency = .product(
     name: "ServiceLifecycle", package: "swift-service-lifecycle")
@@ -83,7 +84,7 @@ let package = Package(
             "BootServer",
             ["Wire", "BootProtocols", nioCore, nioPosix, logging, hummingbird, lifecycle, system]),
         room("Shell", ["CLibedit", "ControlAPI", "Model", nioCore]),
-        room("ControlAPI", ["BootStory", "Model", nioCore, nioPosix, nioHTTP1, nioSSL]),
+        room("ControlAPI", ["BootStory", "Model", nioCore, nioPosix, nioHTTP1, nioTLS, nioSSL]),
         // The authority whose certificates this host serves by.
         room("Certificates", [crypto, cryptoExtras, x509, asn1]),
         room(

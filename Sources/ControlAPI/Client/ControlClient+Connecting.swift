@@ -39,18 +39,14 @@ extension ControlClient {
     private static func connect(to server: Server) async throws -> Connection {
         let address = server.address
         let tls = try address.isEncrypted ? Self.context(for: server) : nil
+        let connection: (Connection, handshake: EventLoopFuture<Void>?)
         do {
-            return try await ClientBootstrap(group: MultiThreadedEventLoopGroup.singleton)
+            connection = try await ClientBootstrap(group: MultiThreadedEventLoopGroup.singleton)
                 .connectTimeout(.seconds(Limits.connectSeconds))
                 .connect(host: address.host, port: address.port) { channel in
                     channel.eventLoop.makeCompletedFuture {
-                        if let tls {
-                            // A numeric address is no name to ask for (RFC 6066 §3); it is still compared.
-                            let name = IPAddress(address.host) == nil ? address.host : nil
-                            try channel.pipeline.syncOperations.addHandler(
-                                NIOSSLClientHandler(context: tls, serverHostname: name))
-                        }
-                        return try Self.speakHTTP(on: channel)
+                        let handshake = try tls.map { try Self.shakeHands($0, with: address, on: channel) }
+                        return (try Self.speakHTTP(on: channel), handshake)
                     }
                 }
         } catch {
@@ -63,6 +59,25 @@ extension ControlClient {
             throw ControlError(
                 .unreachable, "\(address) cannot be reached: \(cause); is the daemon's --api-listen that address?")
         }
+        do {
+            try await connection.handshake?.get()
+        } catch {
+            // A connection is used to its end, even where nothing is to be said on it.
+            try? await connection.0.executeThenClose { _, _ in }
+            throw Self.refused(address, error)
+        }
+        return connection.0
+    }
+
+    private static func shakeHands(
+        _ tls: NIOSSLContext, with address: ServerAddress, on channel: any Channel
+    ) throws -> EventLoopFuture<Void> {
+        // A numeric address is no name to ask for (RFC 6066 §3); it is still compared.
+        let name = IPAddress(address.host) == nil ? address.host : nil
+        let ended = channel.eventLoop.makePromise(of: Void.self)
+        try channel.pipeline.syncOperations.addHandler(NIOSSLClientHandler(context: tls, serverHostname: name))
+        try channel.pipeline.syncOperations.addHandler(Handshake(ended))
+        return ended.futureResult
     }
 
     private static func speakHTTP(on channel: any Channel) throws -> Connection {
@@ -83,27 +98,19 @@ extension ControlClient {
         }
     }
 
-    /// What broke the connection, in words.
-    func broken(by error: any Error) -> ControlError? {
+    /// Why the server is not one to talk to, in words.
+    private static func refused(_ address: ServerAddress, _ error: any Error) -> ControlError {
         switch error {
-        case let error as NIOSSLError:
-            guard case .handshakeFailed(let cause) = error else {
-                return ControlError(.broken, "the connection to the daemon broke: \(error)")
-            }
-            guard "\(cause)".contains("CERTIFICATE_VERIFY_FAILED") else {
-                return ControlError(.broken, "\(self.place) does not speak TLS as this does: \(cause)")
-            }
-            return ControlError(
-                .refused,
-                "\(self.place): its certificate is not trusted; name the authority that `apus status` on that host "
-                    + "shows: --ca FILE")
         case is NIOSSLExtraError:
-            return ControlError(
-                .refused, "\(self.place): its certificate is for another host; use a name or address that it has")
-        case is IOError, is ChannelError, is HTTPParserError:
-            return ControlError(.broken, "the connection to the daemon broke: \(error)")
+            ControlError(
+                .refused, "\(address): its certificate is for another host; use a name or address that it has")
+        case NIOSSLError.handshakeFailed(let cause) where "\(cause)".contains("CERTIFICATE_VERIFY_FAILED"):
+            ControlError(
+                .refused,
+                "\(address): its certificate is not trusted; name the authority that `apus status` on that host "
+                    + "shows: --ca FILE")
         default:
-            return nil
+            ControlError(.broken, "\(address) does not speak TLS as this does: \(error)")
         }
     }
 }

@@ -4,6 +4,7 @@
 package import BootStory
 import NIOCore
 import NIOHTTP1
+import NIOSSL
 
 /// Talks to the daemon, over its Unix socket or by TCP. One connection per request: requests are few.
 package struct ControlClient: Sendable {
@@ -167,8 +168,8 @@ package struct ControlClient: Sendable {
                     if case .end = part { return }
                 }
             }
-        } catch {
-            throw self.broken(by: error) ?? error
+        } catch  where error is IOError || error is ChannelError || error is NIOSSLError {
+            throw ControlError(.broken, "the connection to the daemon broke: \(error)")
         }
     }
 }
