@@ -108,6 +108,7 @@ extension ConnectionHandler {
     }
 
     func finish(_ task: PendingTask, _ result: CommandResult, transferred: Int = 0) {
+        if result.status == .good { self.answeredLate(task) }
         self.remove(task)
         self.finish(task.command, result, transferred: max(transferred, task.wantedDataOut))
     }

@@ -25,7 +25,7 @@ extension ConnectionHandler {
         }
         self.session.counters.bytesRead.bump(by: UInt64(work.transfer.total))
         let progress = self.waitingReads.isEmpty ? self.pump(&work, unit) : .noRoom
-        if case .finished = progress { return }
+        if case .finished = progress { return self.answeredAtOnce(.read, unit) }
         self.connection.open(command)
         let task = PendingTask(command, unit, .read(work))
         self.pending[command.initiatorTaskTag] = task
@@ -53,6 +53,7 @@ extension ConnectionHandler {
     private func proceed(_ task: PendingTask, _ progress: Progress) {
         switch progress {
         case .finished:
+            self.answeredLate(task)
             self.remove(task)
         case .noRoom:
             self.waitingReads.append(task)

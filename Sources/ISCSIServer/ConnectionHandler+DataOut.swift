@@ -38,6 +38,7 @@ extension ConnectionHandler {
         let length = Int(blocks.count) * unit.blockSize
         do throws(BlockError) {
             if !isDurable, try unit.store.writeNow(blocks, from: data.readableBytesSpan.extracting(first: length)) {
+                self.answeredAtOnce(.write, unit)
                 return self.finish(command, CommandResult(status: .good), transferred: wanted)
             }
         } catch {

@@ -51,6 +51,7 @@ final class ConnectionHandler: ChannelDuplexHandler {
     private var isPassScheduled = false
     var hasReadMedium = false
     var lastReceived = NIODeadline.now()
+    var quickAnswers = QuickAnswers()
     var hasPinged = false
     var keepAlive: RepeatedTask?
     /// At error recovery level 1 and above: sends R2Ts again.
@@ -248,6 +249,7 @@ final class ConnectionHandler: ChannelDuplexHandler {
 
     func flush() {
         guard self.output.readableBytes > 0, !self.isFlushing else { return }
+        self.measureQuickAnswers()
         guard let context = self.context else {
             if self.relay != nil { self.relayOutput() }
             return

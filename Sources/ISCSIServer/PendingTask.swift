@@ -11,6 +11,7 @@ final class PendingTask {
     let command: SCSICommand
     let unit: ServedUnit
     var work: Work
+    let began = NIODeadline.now()
     /// Bytes of Data-Out that the logical unit wanted, for the residual count.
     var wantedDataOut = 0
     /// Requests of this task that the store has not answered.

@@ -14,6 +14,7 @@ package final class ServedUnit: Sendable {
     private let state: Mutex<LogicalUnit>
     private let memory: MemoryQueue?
     let sanitizeRunner = SanitizeRunner()
+    let latency = LatencyCounters()
     private let waiting = Mutex<[TaskTicket: Waiting]>([:])
 
     /// A task that waits for its turn: which has come already, or what is then to be done.
@@ -36,6 +37,9 @@ package final class ServedUnit: Sendable {
             LogicalUnit(identity: identity, info: info ?? store.info, settings: settings, memory: keeper?.memory))
         self.memory = keeper.map(MemoryQueue.init)
     }
+
+    /// How long its reads and writes took, whoever sent them.
+    package var latencies: LatencySnapshot { self.latency.snapshot }
 
     /// Ends what the unit does by itself, before its store is closed.
     package func stop() async {

@@ -46,6 +46,7 @@ package struct SessionSnapshot: Sendable {
     package var commands: UInt64
     package var bytesRead: UInt64
     package var bytesWritten: UInt64
+    package var latency = LatencySnapshot()
     /// Nanoseconds since the last SCSI command, nil when there was none.
     package var idleNanoseconds: UInt64?
 }

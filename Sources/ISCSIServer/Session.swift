@@ -23,6 +23,7 @@ final class Session: Sendable {
     /// Where all connections of the session are served.
     let loop: any EventLoop
     let counters = Counters()
+    let latency = LatencyCounters()
 
     /// What a session has done. Written by its event loop alone, so that relaxed loads and stores suffice.
     struct Counters: ~Copyable {
@@ -72,6 +73,7 @@ final class Session: Sendable {
             commands: self.counters.commands.load(ordering: .relaxed),
             bytesRead: self.counters.bytesRead.load(ordering: .relaxed),
             bytesWritten: self.counters.bytesWritten.load(ordering: .relaxed),
+            latency: self.latency.snapshot,
             idleNanoseconds: last == 0 ? nil : NIODeadline.now().uptimeNanoseconds &- last)
     }
 }

@@ -81,13 +81,30 @@ struct MonitoringTests {
 
     @Test func `metrics are Prometheus' text, with RFC 7147's names`() async throws {
         let stage = try Stage(Configuration(boot: Boot(services: services, clients: [disk("pc1", 1)])))
-        await stage.targets.set(sessions: [session(7, commands: 12, read: 4096)])
+        var busy = session(7, commands: 12, read: 4096)
+        busy.latency.reads.add(nanoseconds: 100_000)
+        busy.latency.reads.add(nanoseconds: 3_000_000)
+        await stage.targets.set(sessions: [busy])
         try await stage.daemon.start()
         let lines = await stage.daemon.status().metrics.split(separator: "\n")
         #expect(lines.contains("# TYPE iscsi_ssn_cmd_pdus_total counter"))
         let labels = #"target="iqn.2026-11.org.apus:pc1",initiator="iqn.2026-11.org.example:a\"b",session="7""#
         #expect(lines.contains("iscsi_ssn_cmd_pdus_total{\(labels)} 12"))
         #expect(lines.contains("iscsi_ssn_tx_data_octets_total{\(labels)} 4096"))
+        #expect(lines.contains("# TYPE apus_session_io_seconds histogram"))
+        for (part, value) in [
+            ("_bucket", "0"), ("_bucket", "1"), ("_bucket", "2"), ("_count", "2"), ("_sum", "0.0031"),
+        ] {
+            let bound =
+                switch (part, value) {
+                case ("_bucket", "0"): ",le=\"6.5536e-05\""
+                case ("_bucket", "1"): ",le=\"0.000131072\""
+                case ("_bucket", _): ",le=\"+Inf\""
+                default: ""
+                }
+            let line = "apus_session_io_seconds\(part){\(labels),operation=\"read\"\(bound)} \(value)"
+            #expect(lines.contains { $0 == line }, "\(line)")
+        }
         #expect(lines.contains("iscsi_tgt_sessions{target=\"iqn.2026-11.org.apus:pc1\"} 1"))
         #expect(lines.allSatisfy { $0.hasPrefix("# ") || $0.wholeMatch(of: /[a-z_]+(\{.*\})? [0-9.e+-]+/) != nil })
         await stage.daemon.stop()

@@ -31,6 +31,7 @@ struct ReadWriteTests {
             #expect(try store.content(BlockRange(lba: 5, count: 300)) == data)
             let snapshot = try #require(test.server.sessions().first)
             #expect(snapshot.bytesRead == 153_600 && snapshot.bytesWritten == 153_600 && snapshot.commands == 5)
+            #expect(snapshot.latency.reads.count == 1 && snapshot.latency.writes.count == 1)
             socket.send(.logout(tag: 99))
             #expect(try await socket.receive().header.opcode == .logoutResponse)
             #expect(await socket.receiveUntilEnd().isEmpty)

@@ -57,7 +57,8 @@ extension Daemon {
                 return LUNStatus(
                     lun: Int(lun), backstore: name, medium: backstore.kind.summary,
                     bytes: geometry.blockCount * UInt64(geometry.blockSize),
-                    isReadOnly: unit.store.info.capabilities.contains(.readOnly))
+                    isReadOnly: unit.store.info.capabilities.contains(.readOnly),
+                    reads: LatencyStatus(unit.latencies.reads), writes: LatencyStatus(unit.latencies.writes))
             },
             initiators: target.initiators?.sorted())
     }
@@ -87,5 +88,17 @@ extension SessionStatus {
             target: session.targetName, isDiscovery: session.isDiscovery, remoteAddress: session.remoteAddress,
             parameters: session.parameters, commands: session.commands, bytesRead: session.bytesRead,
             bytesWritten: session.bytesWritten, idleSeconds: session.idleNanoseconds.map { Double($0) / 1e9 })
+        self.reads = LatencyStatus(session.latency.reads)
+        self.writes = LatencyStatus(session.latency.writes)
+    }
+}
+
+extension LatencyStatus {
+    /// Nil where nothing was measured.
+    init?(_ histogram: LatencyHistogram) {
+        guard let half = histogram.quantile(0.5), let most = histogram.quantile(0.99) else { return nil }
+        self.init(
+            count: histogram.count, totalSeconds: Double(histogram.totalNanoseconds) / 1e9, p50Seconds: half / 1e9,
+            p99Seconds: most / 1e9, buckets: Self.exponents.map(histogram.count(belowPowerOfTwo:)))
     }
 }

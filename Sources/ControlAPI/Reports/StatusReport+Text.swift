@@ -43,12 +43,18 @@ extension StatusReport {
         return ["\(target.name)  \(access ?? "for everybody")"]
             + target.luns.map {
                 "  LUN \($0.lun)  \(Quantity.bytes($0.bytes))\($0.isReadOnly ? ", read-only" : "")  \($0.medium)"
+                    + Self.latencies($0.reads, $0.writes).map { "\n      \($0)" }.joined()
             }
     }
 
     private func lines(of session: SessionStatus) -> [String] {
         let parameters = session.parameters.sorted { $0.key < $1.key }.map { "\($0)=\($1)" }
         return [self.line(of: session)] + (parameters.isEmpty ? [] : ["  " + parameters.joined(separator: " ")])
+            + Self.latencies(session.reads, session.writes).map { "  \($0)" }
+    }
+
+    private static func latencies(_ reads: LatencyStatus?, _ writes: LatencyStatus?) -> [String] {
+        [reads?.words("read"), writes?.words("write")].compactMap(\.self)
     }
 
     private func line(of session: SessionStatus) -> String {

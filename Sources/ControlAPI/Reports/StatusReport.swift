@@ -102,13 +102,21 @@ package struct LUNStatus: Codable, Sendable, Hashable {
     package var medium: String
     package var bytes: UInt64
     package var isReadOnly: Bool
+    /// Of what all initiators sent, since the backstore was opened; nil where none sent any.
+    package var reads: LatencyStatus?
+    package var writes: LatencyStatus?
 
-    package init(lun: Int, backstore: String, medium: String, bytes: UInt64, isReadOnly: Bool) {
+    package init(
+        lun: Int, backstore: String, medium: String, bytes: UInt64, isReadOnly: Bool, reads: LatencyStatus? = nil,
+        writes: LatencyStatus? = nil
+    ) {
         self.lun = lun
         self.backstore = backstore
         self.medium = medium
         self.bytes = bytes
         self.isReadOnly = isReadOnly
+        self.reads = reads
+        self.writes = writes
     }
 }
 
@@ -131,6 +139,9 @@ package struct SessionStatus: Codable, Sendable, Hashable {
     package var commandsPerSecond: Double?
     package var bytesReadPerSecond: Double?
     package var bytesWrittenPerSecond: Double?
+    /// Since the session began; nil where there were none.
+    package var reads: LatencyStatus?
+    package var writes: LatencyStatus?
 
     package init(
         id: UInt64, initiator: String, alias: String?, isid: String, target: String, isDiscovery: Bool,
