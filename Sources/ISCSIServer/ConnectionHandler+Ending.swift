@@ -118,6 +118,7 @@ extension ConnectionHandler {
 
     func closeIfDrained() {
         guard self.phase == .draining, self.pending.isEmpty else { return }
+        self.announce(.dropsSession)
         self.close(reason: "the server stops")
     }
 

@@ -129,7 +129,7 @@ extension ConnectionHandler {
             handler.answer(request, .complete)
             guard thenEndingSessions else { return handler.schedulePass() }
             handler.flush()
-            handler.server.endSessions(of: handler.session.nexus.targetName)
+            handler.server.cutOffSessions(of: handler.session.nexus.targetName)
         }
     }
 

@@ -77,7 +77,7 @@ final class ConnectionHandler: ChannelDuplexHandler {
         self.connection = TargetConnection(login: login, session: live.machine, statSN: statSN)
     }
 
-    private var isOpen: Bool {
+    var isOpen: Bool {
         self.phase == .serving || self.phase == .draining
     }
 
@@ -182,7 +182,7 @@ final class ConnectionHandler: ChannelDuplexHandler {
     private func process() {
         do throws(FramingError) {
             while self.isOpen, self.hasRoom, let pdu = try self.framer.next() {
-                guard self.phase == .serving || pdu.header.opcode == .dataOut else { continue }
+                guard self.phase == .serving || pdu.belongsToWhatIsInFlight else { continue }
                 self.perform(
                     self.connection.received(pdu, directory: self.directory, output: &self.output))
                 self.live.deliverHeld()
@@ -270,6 +270,13 @@ final class ConnectionHandler: ChannelDuplexHandler {
             bound.value.isPassScheduled = false
             bound.value.goOn()
         }
+    }
+}
+
+extension PDU {
+    /// Whether a connection that takes no more commands takes this all the same.
+    fileprivate var belongsToWhatIsInFlight: Bool {
+        self.header.opcode == .dataOut || self.header.opcode == .logoutRequest
     }
 }
 

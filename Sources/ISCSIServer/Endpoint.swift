@@ -38,6 +38,12 @@ struct Endpoint: Hashable, Sendable {
 }
 
 extension Portal {
+    /// Whether a connection to `local` is one to this portal.
+    func leads(to local: Endpoint) -> Bool {
+        guard let own = self.endpoint else { return false }
+        return own == local || own.isWildcard(for: local)
+    }
+
     var endpoint: Endpoint? {
         Endpoint(try? SocketAddress(ipAddress: self.host, port: self.port))
     }

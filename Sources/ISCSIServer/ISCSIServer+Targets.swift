@@ -16,19 +16,29 @@ extension ISCSIServer {
             state.remembered[name] = state.remembered[name]?.filter { definition.group($0.key) != nil }
             return state.sessions.values.filter { $0.session.nexus.targetName == name }
         }
+        let updated = sessions.map(self.update)
+        for future in updated { try? await future.get() }
+        // Those that came by a portal that leads elsewhere now.
         for entry in sessions {
-            try? await self.update(entry).get()
+            let tag = entry.session.login.portalGroupTag
+            await self.dismissConnections(of: [entry.live], reason: "\(name) has this portal no longer") { local in
+                definition.group(reachedAt: local)?.tag != tag
+            }
         }
     }
 
     /// Gives a session what it may reach now, or ends it where it would no longer be let in.
     private func update(_ entry: Entry) -> EventLoopFuture<Void> {
         let live = entry.live
-        guard case .success(let admission) = self.admission(of: entry.session) else {
-            entry.cutOff()
-            return entry.finished.futureResult
+        switch self.admission(of: entry.session) {
+        case .success(let admission):
+            return live.eventLoop.flatSubmit { live.value.setUnits(admission.view) }
+        case .failure(let refusal) where refusal.status == .targetNotFound:
+            return entry.dismiss(Dismissal(reason: "its portal group was removed", patience: self.times.logout))
+        case .failure(let refusal):
+            // Who is not let in any longer has nothing more to do here.
+            return entry.dismiss(Dismissal(reason: refusal.reason, patience: .zero))
         }
-        return live.eventLoop.flatSubmit { live.value.setUnits(admission.view) }
     }
 
     /// Changes what initiators have to prove before they discover targets.
@@ -46,20 +56,24 @@ extension ISCSIServer {
             state.targets[name.lowercased()] = nil
             state.remembered[name.lowercased()] = nil
         }
-        for finished in self.endSessions(of: name.lowercased()) {
+        let dismissal = Dismissal(reason: "target \(name) was removed", patience: self.times.logout)
+        for finished in self.endSessions(of: name.lowercased(), dismissal) {
             try? await finished.get()
         }
     }
 
-    /// Closes the connections of a target's sessions; each future tells when no store works for one any longer.
-    @discardableResult
-    func endSessions(of target: String) -> [EventLoopFuture<Void>] {
+    /// Ends a target's sessions; each future tells when no store works for one any longer.
+    private func endSessions(of target: String, _ dismissal: Dismissal) -> [EventLoopFuture<Void>] {
         let entries = self.state.withLock { state in
             state.sessions.values.filter { $0.session.nexus.targetName == target }
         }
-        return entries.map { entry in
+        return entries.map { $0.dismiss(dismissal) }
+    }
+
+    /// Closes all connections with a target, as a power cycle would: without a word.
+    func cutOffSessions(of target: String) {
+        for entry in self.state.withLock({ Array($0.sessions.values) }) where entry.session.nexus.targetName == target {
             entry.cutOff()
-            return entry.finished.futureResult
         }
     }
 

@@ -100,9 +100,32 @@ extension ISCSIServer {
         return bound
     }
 
+    /// Accepts no more connections at `portal`, and parts with those that came by it.
     package func stopListening(_ portal: Portal) async {
-        let channel = self.state.withLock { $0.portals.removeValue(forKey: portal) }
+        let (channel, listening) = self.state.withLock { state in
+            (state.portals.removeValue(forKey: portal), Set(state.portals.keys))
+        }
         try? await channel?.close()
+        await self.dismissConnections(of: self.lives { _ in true }, reason: "portal \(portal) was removed") { local in
+            portal.leads(to: local) && !listening.contains { $0.leads(to: local) }
+        }
+    }
+
+    /// Parts with the connections whose local addresses match.
+    func dismissConnections(
+        of lives: [NIOLoopBound<LiveSession>], reason: String, where matches: @escaping @Sendable (Endpoint) -> Bool
+    ) async {
+        let dismissal = Dismissal(reason: reason, patience: self.times.logout)
+        let gone = lives.map { live in
+            live.eventLoop.flatSubmit {
+                let handlers = live.value.connections.filter { handler in
+                    Endpoint(handler.channel.localAddress).map(matches) ?? false
+                }
+                guard !handlers.isEmpty else { return live.eventLoop.makeSucceededVoidFuture() }
+                return live.value.dismiss(handlers, dismissal)
+            }
+        }
+        for future in gone { try? await future.get() }
     }
 
     private func admitConnection(_ channel: any Channel) -> Bool {
@@ -250,6 +273,13 @@ extension ISCSIServer {
 }
 
 extension ISCSIServer.Entry {
+    /// Ends the session for good; the future tells when no store works for it any longer.
+    func dismiss(_ dismissal: Dismissal) -> EventLoopFuture<Void> {
+        let live = self.live
+        live.eventLoop.execute { live.value.dismiss(dismissal) }
+        return self.finished.futureResult
+    }
+
     /// Closes all connections of the session.
     func cutOff() {
         let live = self.live
@@ -284,8 +314,8 @@ extension ISCSIServer.State {
 // MARK: - The end
 
 extension ISCSIServer {
-    /// Takes no more connections, answers what is in flight, and ends every session; those that are not done after
-    /// `grace` are cut off. When it returns, no store is used any longer.
+    /// Takes no more connections, asks initiators to log out, answers what is in flight, and ends every session; those that
+    /// are not done after `grace` are cut off. When it returns, no store is used any longer.
     package func shutdown(grace: Duration) async {
         let (portals, entries) = self.state.withLock { state in
             state.isStopping = true
@@ -295,9 +325,14 @@ extension ISCSIServer {
         for portal in portals {
             try? await portal.close()
         }
+        let patience = min(self.times.logout, TimeAmount(grace / 2))
+        let dismissal = Dismissal(reason: "the server stops", patience: patience, drains: true)
         let channels = entries.map { entry in
             let live = entry.live
-            return live.eventLoop.submit { live.value.drain() }
+            return live.eventLoop.submit {
+                defer { live.value.dismiss(dismissal) }
+                return live.value.connections.map(\.channel)
+            }
         }
         let cutOff = Task {
             try await Task.sleep(for: grace)

@@ -42,17 +42,21 @@ package struct ServerTimes: Sendable {
     /// How long a peer may take to read its last answers before the connection is closed all the same.
     package var closing: TimeAmount
 
+    /// How long an initiator that is asked to log out has for it, before its connection is dropped.
+    package var logout: TimeAmount
+
     /// At error recovery level 1 and above: how long data that was asked for may stay away before it is asked for again
     /// (LIO's dataout_timeout).
     package var dataOut: TimeAmount
 
     package init(
         login: TimeAmount = .seconds(15), keepAlive: TimeAmount = .seconds(30), closing: TimeAmount = .seconds(15),
-        dataOut: TimeAmount = .seconds(3)
+        logout: TimeAmount = .seconds(2), dataOut: TimeAmount = .seconds(3)
     ) {
         self.login = login
         self.keepAlive = keepAlive
         self.closing = closing
+        self.logout = logout
         self.dataOut = dataOut
     }
 }

@@ -179,11 +179,8 @@ extension LiveSession {
     }
 
     /// Answers what is in flight, then ends; the channels close when the last answers have left.
-    func drain() -> [any Channel] {
-        self.endRecovery()
-        let connections = self.connections
-        for handler in connections { handler.drain() }
-        return connections.map(\.channel)
+    func drain() {
+        for handler in self.connections { handler.drain() }
     }
 }
 

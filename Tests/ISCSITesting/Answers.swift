@@ -23,6 +23,12 @@ extension PDU {
     /// Status-Class and Status-Detail of a Login Response.
     package var loginStatus: UInt16 { UInt16(truncatingIfNeeded: self.header[field: 36] >> 16) }
     package var hasStatus: Bool { self.header.opcode == .scsiResponse || self.header.flags & 0x01 != 0 }
+    /// AsyncEvent and the three parameters of an Async Message; nil for other PDUs.
+    package var asyncMessage: [UInt32]? {
+        guard self.header.opcode == .asyncMessage else { return nil }
+        let (first, second) = (self.header[field: 36], self.header[field: 40])
+        return [first >> 24, first & 0xffff, second >> 16, second & 0xffff]
+    }
     /// The key=value pairs of a login or text response.
     package var pairs: [String] {
         String(buffer: self.data).split(separator: "\0").map(String.init)

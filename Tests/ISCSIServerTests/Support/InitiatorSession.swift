@@ -26,12 +26,12 @@ final class InitiatorSession {
         for id in 1..<max(1, count) { #expect(try await self.join(UInt16(id)).loginStatus == 0) }
     }
 
-    func join(_ id: UInt16) async throws -> PDU {
-        try await self.finishJoining(self.beginJoining(id))
+    func join(_ id: UInt16, by portal: Portal? = nil) async throws -> PDU {
+        try await self.finishJoining(self.beginJoining(id, by: portal))
     }
 
-    func beginJoining(_ id: UInt16) async throws -> InitiatorSocket {
-        let socket = try await InitiatorSocket(self.portal)
+    func beginJoining(_ id: UInt16, by portal: Portal? = nil) async throws -> InitiatorSocket {
+        let socket = try await InitiatorSocket(portal ?? self.portal)
         socket.initiator = Initiator(cmdSN: self.cmdSN)
         socket.sendLogin(tsih: self.tsih, connectionID: id, keys: ["MaxRecvDataSegmentLength=512"])
         return socket
