@@ -24,14 +24,27 @@ package struct ImageManifest: Codable, Equatable, Sendable {
     /// among them. Whoever boots the machine adds `initiator_name=`, `iscsi_target_ip=`, `iscsi_target_name=` (and, where
     /// they differ from 3260 and 0, `iscsi_target_port=` and `iscsi_lun=`); without them the machine's iBFT is used.
     package var kernelArguments: [String]
+    /// How the initramfs learns what to attach; nil, as images from before it was told have it, for every way there is.
+    package var attachment: [Attachment]?
+    /// Where a machine's own kernel arguments go; nil where the disk has no such place.
+    package var argumentSlot: ArgumentSlot?
     /// The disk's size as the machine sees it.
     package var sizeBytes: UInt64
     /// When the image was made, in UTC as RFC 3339 writes it.
     package var created: String
 
+    /// A way in which an initramfs learns what to attach.
+    package enum Attachment: String, Codable, Hashable, Sendable, CaseIterable {
+        /// By `initiator_name=`, `iscsi_target_ip=` and `iscsi_target_name=` among the kernel's arguments.
+        case arguments
+        /// By the table that iPXE, or firmware that is an initiator, leaves in memory.
+        case ibft
+    }
+
     package init(
         name: String, recipeHash: String, suite: String, architecture: String, hostname: String, kernelRelease: String,
-        rootArgument: String, kernelArguments: [String], sizeBytes: UInt64, created: String
+        rootArgument: String, kernelArguments: [String], attachment: [Attachment]? = nil,
+        argumentSlot: ArgumentSlot? = nil, sizeBytes: UInt64, created: String
     ) {
         self.format = Self.currentFormat
         self.name = name
@@ -42,6 +55,8 @@ package struct ImageManifest: Codable, Equatable, Sendable {
         self.kernelRelease = kernelRelease
         self.rootArgument = rootArgument
         self.kernelArguments = kernelArguments
+        self.attachment = attachment
+        self.argumentSlot = argumentSlot
         self.sizeBytes = sizeBytes
         self.created = created
     }

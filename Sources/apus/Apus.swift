@@ -23,7 +23,7 @@ struct Apus: AsyncParsableCommand {
             DoctorCommand.self,
             TimelineCommand.self,
             ExportCommand.self,
-            ImageCommand.self,
+            ImageCommand.self, TemplateCommand.self,
             BootCommand.self,
             InitiatorCommand.self,
         ]

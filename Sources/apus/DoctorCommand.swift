@@ -25,7 +25,7 @@ struct DoctorCommand: AsyncParsableCommand {
         var findings = await doctor.examine()
         findings.append(
             .of("building images", good: "its tools are installed", otherwise: .notice) {
-                try RequiredTools.check()
+                try RequiredTools.checkForBuilding()
             })
         for finding in findings { print(finding.text) }
         if findings.contains(where: { $0.weight == .trouble }) { throw ExitCode(1) }

@@ -2,7 +2,6 @@
 // SPDX-FileCopyrightText: the Apus authors
 
 import ArgumentParser
-import Control
 import ImageBuilder
 import Model
 import SystemPackage
@@ -10,10 +9,10 @@ import SystemPackage
 /// `apus image`: the disks that machines boot from.
 struct ImageCommand: ParsableCommand {
     static let configuration = CommandConfiguration(
-        commandName: "image", abstract: "Make, list and remove disk images.",
+        commandName: "image", abstract: "Make, import, list, copy out and remove disk images.",
         subcommands: [
-            ImageBuildCommand.self, ImageListCommand.self, ImageInfoCommand.self, ImageRemoveCommand.self,
-            ImageDeployCommand.self,
+            ImageBuildCommand.self, ImageImportCommand.self, ImageListCommand.self, ImageInfoCommand.self,
+            ImageRenameCommand.self, ImageRemoveCommand.self, ImageExportCommand.self, ImageDeployCommand.self,
         ])
 }
 
@@ -29,7 +28,7 @@ extension KernelFlavor: ExpressibleByArgument {}
 
 struct ImageBuildCommand: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
-        commandName: "build", abstract: "Make a bootable disk image from Debian's packages.",
+        commandName: "build", abstract: "Make a bootable disk image from the packages of Debian or Ubuntu.",
         discussion: """
             The image boots under UEFI and BIOS, from an iSCSI LUN or by its kernel and initramfs. Nothing is mounted on \
             this host and no loop device is used. An image of an unchanged recipe is not built again.
@@ -37,13 +36,13 @@ struct ImageBuildCommand: AsyncParsableCommand {
 
     @Argument(help: "The image's name.")
     var name: String
-    @Option(help: "The Debian suite, such as bookworm.")
+    @Option(help: "The suite: bookworm, trixie, … of Debian; jammy, noble of Ubuntu.")
     var suite = "bookworm"
     @Option(help: "The disk's size, such as 4G or 800M (powers of 1024); the file is sparse.")
     var size = ByteSize(bytes: ImageRecipe.defaultSizeBytes)
     @Option(help: "The machine's host name; the image's name when not given.")
     var hostname: String?
-    @Option(help: "Debian packages to add, separated by commas.")
+    @Option(help: "Packages to add, separated by commas.")
     var packages: String?
     @Option(help: "The superuser's password.")
     var rootPassword: String?
@@ -53,8 +52,14 @@ struct ImageBuildCommand: AsyncParsableCommand {
     var sshKey: [String] = []
     @Option(help: ArgumentHelp("A script in place of the initramfs's /init-iscsi.sh.", valueName: "file"))
     var initScript: String?
-    @Option(help: "The package archive.")
-    var mirror = ImageRecipe.defaultMirror
+    @OptionGroup var templates: TemplateOptions
+    @Option(help: "The package archive; the distribution's own when not given.")
+    var mirror: String?
+    @Option(
+        help: ArgumentHelp(
+            "The keys that the archive is signed with; the distribution's own when not given.", valueName: "file"),
+        completion: .file())
+    var keyring: String?
     @Option(help: "generic boots on every machine; cloud is smaller and has no driver but virtio's.")
     var kernel = KernelFlavor.generic
     @Flag(help: "Build it even where there is one of the same recipe.")
@@ -65,33 +70,35 @@ struct ImageBuildCommand: AsyncParsableCommand {
         let recipe = ImageRecipe(
             name: self.name, suite: self.suite, sizeBytes: self.size.bytes, hostname: self.hostname,
             packages: (self.packages ?? "").split(whereSeparator: { $0 == "," || $0 == " " }).map(String.init),
-            rootPassword: self.rootPassword, sshKeys: try self.sshKey.flatMap(Self.keys(in:)),
-            initScript: try self.initScript.map(TextFile.read), mirror: self.mirror, kernel: self.kernel)
+            rootPassword: self.rootPassword, sshKeys: try self.sshKey.flatMap(TextFile.publicKeys),
+            initScript: try self.initScript.map(TextFile.read), mirror: self.mirror,
+            keyring: self.keyring, kernel: self.kernel, templates: try self.templates.read(self.folder))
         let store = self.folder.store
         let progress = BuildProgress(to: .standardOutput)
-        let clock = ContinuousClock()
-        let start = clock.now
-        let outcome = try await untilInterrupted {
+        try await progress.tell(of: store, again: "--rebuild") {
             try await ImageBuild(recipe, in: store, progress: progress).run(rebuilding: self.rebuild)
         }
-        switch outcome {
-        case .built(let manifest):
-            progress.say(
+    }
+}
+
+extension BuildProgress {
+    /// Makes an image and says what came of it.
+    /// - Parameter again: The option that makes it anew even so.
+    func tell(of store: ImageStore, again: String, _ make: @Sendable @escaping () async throws -> ImageOutcome)
+        async throws
+    {
+        let clock = ContinuousClock()
+        let start = clock.now
+        switch try await untilInterrupted(make) {
+        case .made(let manifest):
+            self.say(
                 "image \(manifest.name): Linux \(manifest.kernelRelease), \(manifest.sizeBytes >> 20) MiB, "
                     + "made in \((clock.now - start).components.seconds) s, in \(store.folder(of: manifest.name))")
         case .unchanged(let manifest):
-            progress.say(
-                "image \(manifest.name): of the same recipe since \(manifest.created), not built again "
-                    + "(--rebuild does), in \(store.folder(of: manifest.name))")
+            self.say(
+                "image \(manifest.name): of the same recipe since \(manifest.created), not made again "
+                    + "(\(again) does), in \(store.folder(of: manifest.name))")
         }
-    }
-
-    /// The lines of a file of public keys that are not empty and not comments.
-    private static func keys(in path: String) throws -> [String] {
-        let keys = try TextFile.read(path).split(separator: "\n").map { $0.trimmingPrefix(while: { $0 == " " }) }
-            .filter { !$0.isEmpty && !$0.hasPrefix("#") }.map(String.init)
-        guard !keys.isEmpty else { throw Failure(.badData, "\(path) has no SSH public key") }
-        return keys
     }
 }
 
@@ -138,11 +145,25 @@ struct ImageInfoCommand: ParsableCommand {
                 ["size", "\(ByteSize(bytes: manifest.sizeBytes)), \(ByteSize(bytes: entry.usedBytes)) used"],
                 ["created", manifest.created],
                 ["recipe", manifest.recipeHash],
+                ["attached by", Self.words(manifest.attachment)],
                 ["arguments", manifest.kernelArguments.joined(separator: " ")],
                 ["disk", folder.appending(ImageLayout.disk).string],
                 ["kernel file", folder.appending(ImageLayout.kernel).string],
                 ["initramfs", folder.appending(ImageLayout.initramfs).string],
             ]))
+    }
+}
+
+extension ImageInfoCommand {
+    /// How a machine's kernel learns what to attach.
+    private static func words(_ attachment: [ImageManifest.Attachment]?) -> String {
+        let ways = (attachment ?? ImageManifest.Attachment.allCases).map { way in
+            switch way {
+            case .arguments: "kernel arguments"
+            case .ibft: "the firmware's or iPXE's table (iBFT)"
+            }
+        }
+        return ways.isEmpty ? "nothing: it does not boot over iSCSI" : ways.joined(separator: ", ")
     }
 }
 
@@ -155,14 +176,7 @@ struct ImageRemoveCommand: ParsableCommand {
     @OptionGroup var daemon: DaemonOptions
 
     func run() throws {
-        let (configuration, _) = try ConfigurationFile(path: self.daemon.config).load()
-        let users = configuration.boot.clients.filter { $0.source == .image(self.name) }.map(\.name)
-        guard users.isEmpty else {
-            throw Failure(
-                .tryAgain,
-                "image \(self.name) is what \(users.joined(separator: ", ")) boots; give that another one first: "
-                    + "apus client set")
-        }
+        try self.daemon.checkUnused(image: self.name)
         try ImageStore(stateFolder: self.daemon.state).remove(self.name)
         print("image \(self.name) removed")
     }

@@ -28,4 +28,12 @@ enum TextFile {
             throw Failure(.noInput, "cannot read \(path): \(error.description)")
         }
     }
+
+    /// The lines of a file of SSH public keys that are not empty and not comments.
+    static func publicKeys(in path: String) throws -> [String] {
+        let keys = try self.read(path).split(separator: "\n").map { $0.trimmingPrefix(while: { $0 == " " }) }
+            .filter { !$0.isEmpty && !$0.hasPrefix("#") }.map(String.init)
+        guard !keys.isEmpty else { throw Failure(.badData, "\(path) has no SSH public key") }
+        return keys
+    }
 }

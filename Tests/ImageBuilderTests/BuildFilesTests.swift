@@ -8,20 +8,26 @@ import Testing
 
 @Suite("Files of an image")
 struct BuildFilesTests {
+    private static let initScript = String(decoding: PackageResources.init_iscsi_sh, as: UTF8.self)
+
     @Test func `every script is one that the shell can read`() throws {
-        for file in BuildFiles.all where file.name.hasSuffix(".sh") {
-            let check = try Shell.run("sh -n", input: BuildFiles.text(file.name))
-            #expect(check.status == 0, "\(file.name): \(check.output)")
+        let steps = BuildFiles.all.map { ($0.name, $0.content) }
+        let files = ImageTemplate.builtIn.flatMap(\.files).map { ($0.path, $0.content) }
+        for (name, content) in steps + files where name.hasSuffix(".sh") {
+            let check = try Shell.run("sh -n", input: String(decoding: content, as: UTF8.self))
+            #expect(check.status == 0, "\(name): \(check.output)")
         }
     }
 
     @Test func `every file that a step takes is in the program`() {
         let names = Set(BuildFiles.all.map(\.name))
-        for step in ["assemble-initramfs.sh", "configure-root.sh"] {
+        for step in ["assemble-initramfs.sh", "adopt-root.sh", "configure-root.sh"] {
             for piece in BuildFiles.text(step).split(separator: "$files/").dropFirst() {
                 let name = String(piece.prefix { $0.isLetter || $0.isNumber || "-._".contains($0) })
-                // These two are written by the build, from the recipe.
-                guard name != "root-password", name != "authorized_keys" else { continue }
+                // These are written by the build, from the recipe.
+                guard !["root-password", "authorized_keys", "overlay", "modules", "units"].contains(name) else {
+                    continue
+                }
                 #expect(names.contains(name), "\(step) takes \(name)")
             }
         }
@@ -33,7 +39,7 @@ struct BuildFilesTests {
         ("410000000", 256), ("411000000", 257), ("4112000000", 274), ("", 0), ("x", 0),
     ])
     func `the LUN of an iBFT is read`(_ digits: String, _ lun: Int) throws {
-        let script = BuildFiles.text("init-iscsi.sh")
+        let script = Self.initScript
         let start = try #require(script.range(of: "lun_of_digits() {"))
         let end = try #require(script[start.lowerBound...].range(of: "\n}\n"))
         let function = script[start.lowerBound..<end.upperBound]
@@ -51,7 +57,7 @@ struct BuildFilesTests {
         ("root=UUID=1 rw", "- - - - -"),
     ])
     func `the kernel's arguments are read`(_ line: String, _ expected: String) throws {
-        let script = BuildFiles.text("init-iscsi.sh")
+        let script = Self.initScript
         let start = try #require(script.range(of: "read_arguments() {"))
         let end = try #require(script[start.lowerBound...].range(of: "\n}\n"))
         let function = script[start.lowerBound..<end.upperBound].replacing("$(cat /proc/cmdline)", with: line)

@@ -2,6 +2,7 @@
 // SPDX-FileCopyrightText: the Apus authors
 
 import Foundation
+import Model
 import Testing
 
 @testable import ImageBuilder
@@ -96,7 +97,8 @@ struct BootLoaderTests {
         #expect(arguments.first == "root=UUID=1234" && arguments.last == "console=ttyS0,115200")
         let text = BootLoader.configuration(
             title: "lab (bookworm)", kernel: "vmlinuz", initramfs: "initrd.img", arguments: arguments)
-        #expect(text.contains("linux /vmlinuz root=UUID=1234 rw rootwait console=tty0 console=ttyS0,115200\n"))
+        #expect(text.contains("linux /vmlinuz root=UUID=1234 rw rootwait console=tty0 console=ttyS0,115200 $machine\n"))
+        #expect(text.hasPrefix(ArgumentSlot.emptyLine + "\n"))
         #expect(text.contains("rd.systemd.mask=initrd.target\n"))
         let check = try Shell.run("grub-script-check", input: text)
         #expect(check.status == 0, "\(check.output)")

@@ -29,7 +29,7 @@ struct RecipeTests {
         Flaw(word: "cannot name an image") { $0.name = "../x" },
         Flaw(word: "cannot name an image") { $0.name = "" },
         Flaw(word: "cannot name an image") { $0.name = ".hidden" },
-        Flaw(word: "Debian suite") { $0.suite = "book worm" },
+        Flaw(word: "suite, such as bookworm") { $0.suite = "book worm" },
         Flaw(word: "host name") { $0.hostname = "a_b" },
         Flaw(word: "host name") { $0.hostname = "pc-" },
         Flaw(word: "Debian package") { $0.packages = ["vim;reboot"] },
@@ -81,9 +81,9 @@ struct RecipeTests {
     }
 
     @Test func `what is not installed is told with its Debian packages, each once`() throws {
-        try RequiredTools.check { _ in true }
+        try RequiredTools.check(RequiredTools.building) { _ in true }
         let error = #expect(throws: ImageError.self) {
-            try RequiredTools.check {
+            try RequiredTools.check(RequiredTools.building) {
                 !$0.hasSuffix("/mmd") && !$0.hasSuffix("/mcopy") && $0 != RequiredTools.biosBootImage
             }
         }

@@ -38,7 +38,8 @@ struct PlanTests {
             #expect(state.backstores[name] != nil, comment)
             #expect(!state.targets.values.contains { $0.backstores.contains(name) }, comment)
         case .openBackstore(let name, _): #expect(state.backstores[name] == nil, comment)
-        case .setAccess(let name, _), .growBackstore(let name, _): #expect(state.backstores[name] != nil, comment)
+        case .setAccess(let name, _), .growBackstore(let name, _), .setLoaderArguments(let name, _):
+            #expect(state.backstores[name] != nil, comment)
         case .setTarget, .setDiscovery: break
         }
     }

@@ -9,36 +9,17 @@
 # usage: boots.sh APUS-PROGRAM [all]      all: every one of them to the login prompt
 set -u
 source "$(dirname "$0")/../peers/tools/library.sh"
+source "$(dirname "$0")/tools/machine.sh"
 needs qemu-system-x86_64 mmdebstrap e2fsck debugfs sfdisk
 everything=${2:-}
 
-# Images are kept between runs; disks are this run's own.
-images=$(realpath "$(dirname "$0")/../..")/.build/demo
-mkdir -p "$images/images" "$work/state"
-ln -s "$images/images" "$work/state/images"
-files=(--config "$work/saveconfig.json" --state "$work/state" --socket "$work/control.sock")
-disk=$work/state/disks/boots.img
-
-check "an image of Debian is built" "$apus" image build demo --suite bookworm --root-password apus --state "$images"
+demo_image
 check "the same recipe is not built again" bash -c "
     began=\$SECONDS
     '$apus' image build demo --suite bookworm --root-password apus --state '$images' && [ \$((SECONDS - began)) -lt 10 ]"
 check "a machine is added" "$apus" client add boots --mac 52:54:00:62:6f:6f --image demo "${files[@]}"
-
-# boot COMMAND OPTIONS…: boots to the login prompt and runs the command there; sets what it printed.
-boot() {
-    local command=$1
-    shift
-    "$apus" boot boots "$@" --timeout 400 --root-password apus --exec "$command" "${files[@]}" \
-        >"$work/said" 2>"$work/stages"
-}
-
-# starts STAGE OPTIONS…: boots as far as that stage.
-starts() {
-    local stage=$1
-    shift
-    "$apus" boot boots "$@" --timeout 200 --until "$stage" "${files[@]}"
-}
+machine=boots
+disk=$work/state/disks/boots.img
 
 # root_partition: the root file system of the machine's disk, as a file of its own.
 root_partition() {
@@ -46,12 +27,6 @@ root_partition() {
     read -r start size < <(sfdisk --json "$disk" | tr -d ' ",' | awk -F: '
         /^start:/ { start = $2 } /^size:/ { size = $2 } /^name:root/ { print start, size }')
     dd if="$disk" of="$work/root.img" bs=512 skip="$start" count="$size" conv=sparse status=none
-}
-
-# said TEXT: did the machine print it?
-said() {
-    cat "$work/said"
-    grep -qF -- "$1" "$work/said"
 }
 
 # to_login OPTIONS…: what every boot must have come to, whichever way it took.
@@ -95,13 +70,7 @@ for nic in virtio-net e1000e; do
     way "$([ $nic = virtio-net ] && echo login || echo kernel)" --firmware bios --method kernel --nic $nic
     way kernel --firmware bios --method kernel --transport tftp --nic $nic
     # … with one it logs in by itself (a BIOS by the iPXE in the card's ROM, told nothing but its root path) …
-    if [ $nic = virtio-net ]; then
-        way login --firmware uefi --method firmware
-    else
-        # Through this card's ROM edk2 starts GRUB from the LUN but leaves no iBFT for the initramfs.
-        check "--firmware uefi --method firmware --nic $nic: comes to its loader" \
-            starts loader --firmware uefi --method firmware --nic $nic
-    fi
+    way "$([ $nic = virtio-net ] && echo login || echo disk)" --firmware uefi --method firmware --nic $nic
     way loader --firmware bios --method firmware --nic $nic
     # … and UEFI's HTTP Boot gets kernel and initramfs as one program.
     way kernel --firmware uefi --method http --nic $nic

@@ -61,6 +61,9 @@ extension Daemon {
             _ = try await Self.blocking { try unit.grow(to: UInt64(size)) }
         case .setAccess(let name, let access):
             self.units[name]?.setTargetPortGroups(TargetPortGroups(access))
+        case .setLoaderArguments(let name, let arguments):
+            guard case .file(let path, _, _, _?) = self.running.backstores[name]?.kind else { return }
+            try await Self.blocking { try ClientDisk.setLoaderArguments(path, arguments) }
         case .setTarget(let target):
             await self.seams.targets.setTarget(TargetDefinition(target, units: self.units))
         case .setDiscovery(let authentication):
@@ -137,6 +140,8 @@ extension Daemon {
                 return .error("portal \(portal)", "\(error)", "it is left out until the next change or reload")
             }
             return .error("portal \(portal)", error.cause, error.remedy)
+        case .setLoaderArguments(let name, _):
+            return .warning(name, "\(error)", "the machine boots with the arguments it had")
         case .startBoot, .stopBoot, .setMachines:
             return .error("boot.services", "\(error)", "they are off until the next change or reload")
         case .stopListening, .removeTarget, .closeBackstore, .setAccess, .setTarget, .setDiscovery:

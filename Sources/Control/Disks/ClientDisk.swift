@@ -40,15 +40,51 @@ enum ClientDisk {
         }
     }
 
+    /// Writes what the machine's boot loader adds to the kernel's arguments to where the image left room for it.
+    ///
+    /// Only this one line is written, past the file system, and only where it still is: somebody who made the file anew
+    /// in the machine has taken it over. Blocks while the file system does.
+    static func setLoaderArguments(_ path: String, _ arguments: String) throws(FileProblem) {
+        guard let slot = Self.origin(of: path)?.argumentSlot else { return }
+        guard let line = slot.line(arguments) else {
+            throw FileProblem(
+                .badContent,
+                "\(path) has room for \(slot.sizeBytes) bytes of kernel arguments, in one line; these are "
+                    + "\(arguments.utf8.count)")
+        }
+        do {
+            let disk = try SystemPackage.FileDescriptor.open(FilePath(path), .readWrite, options: .closeOnExec)
+            try disk.closeAfter {
+                var present = [UInt8](repeating: 0, count: slot.lineBytes)
+                let count = try unsafe present.withUnsafeMutableBytes {
+                    try unsafe disk.read(fromAbsoluteOffset: Int64(slot.offsetBytes), into: $0)
+                }
+                guard count == present.count, slot.isLine(present), present != line else { return }
+                _ = try disk.writeAll(toAbsoluteOffset: Int64(slot.offsetBytes), line)
+                try SystemFiles.sync(disk)
+            }
+        } catch {
+            throw FileProblem("write kernel arguments to \(path)", error)
+        }
+    }
+
     /// What a disk was made from, kept beside it.
-    private struct Origin: Codable, Equatable {
+    private struct Origin: Codable {
         var original: String
         var version: String
+        var argumentSlot: ArgumentSlot?
 
         init(of original: String) {
+            let image = ImageFolder.image(in: SystemFiles.folder(of: original))
             self.original = original
-            self.version = ImageFolder.image(in: SystemFiles.folder(of: original))?.version ?? ""
+            self.version = image?.version ?? ""
+            self.argumentSlot = image?.argumentSlot
         }
+    }
+
+    private static func origin(of disk: String) -> Origin? {
+        guard let text = try? SystemFiles.read(Self.originPath(disk)) else { return nil }
+        return try? JSONText.read(Origin.self, from: text)
     }
 
     private static func originPath(_ disk: String) -> String { disk + ".origin" }
@@ -63,10 +99,9 @@ enum ClientDisk {
 
     /// Whether the disk at `path` was made from something else than what `original` is now.
     static func isStale(_ path: String, copyOf original: String) -> Bool {
-        guard SystemFiles.exists(path), let text = try? SystemFiles.read(Self.originPath(path)),
-            let origin = try? JSONText.read(Origin.self, from: text)
-        else { return false }
-        return origin != Origin(of: original)
+        guard SystemFiles.exists(path), let origin = Self.origin(of: path) else { return false }
+        let now = Origin(of: original)
+        return origin.original != now.original || origin.version != now.version
     }
 
     /// Does away with a disk, so that it is made anew when it is next needed.

@@ -11,18 +11,25 @@ package struct BootableImage: Hashable, Sendable {
     package var initramfsPath: String
     /// What the kernel needs to be told to find its root, without what names the target.
     package var kernelArguments: String
+    /// How its initramfs learns what to attach.
+    package var attachment: Set<ImageManifest.Attachment>
+    /// Where a copy can have kernel arguments of its own.
+    package var argumentSlot: ArgumentSlot?
     /// What distinguishes it from earlier images of its name.
     package var version: String
 
     package init(
         diskPath: String, size: Int, kernelPath: String, initramfsPath: String, kernelArguments: String,
-        version: String = ""
+        attachment: Set<ImageManifest.Attachment> = Set(ImageManifest.Attachment.allCases),
+        argumentSlot: ArgumentSlot? = nil, version: String = ""
     ) {
         self.diskPath = diskPath
         self.size = size
         self.kernelPath = kernelPath
         self.initramfsPath = initramfsPath
         self.kernelArguments = kernelArguments
+        self.attachment = attachment
+        self.argumentSlot = argumentSlot
         self.version = version
     }
 }
@@ -52,6 +59,7 @@ extension BootableImage {
             diskPath: "\(folder)/\(ImageLayout.disk)", size: Int(clamping: manifest.sizeBytes),
             kernelPath: "\(folder)/\(ImageLayout.kernel)", initramfsPath: "\(folder)/\(ImageLayout.initramfs)",
             kernelArguments: manifest.kernelArguments.joined(separator: " "),
-            version: "\(manifest.recipeHash) of \(manifest.created)")
+            attachment: Set(manifest.attachment ?? ImageManifest.Attachment.allCases),
+            argumentSlot: manifest.argumentSlot, version: "\(manifest.recipeHash) of \(manifest.created)")
     }
 }

@@ -16,6 +16,8 @@ package struct Deployment: Hashable, Sendable {
     package var boot: BootDeployment?
     /// By backstore; those that are not here are reached alike through all ports.
     package var access: [String: AccessMap] = [:]
+    /// The kernel arguments that a machine's boot loader adds, by the backstore whose disk it is on.
+    package var loaderArguments: [String: String] = [:]
 
     package init(
         backstores: [String: Backstore] = [:], targets: [String: ServedTarget] = [:],

@@ -99,6 +99,7 @@ private struct Expansion {
         self.deployment.targets[targetName] = ServedTarget(
             name: targetName, portalGroupTag: 1, luns: [0: backstore],
             initiators: [client.effectiveInitiatorName])
+        self.deployment.loaderArguments[backstore] = self.loaderArguments(of: client)
         guard let method = self.method(of: client) else { return }
         self.deployment.boot?.machines[mac] = Machine(
             client: client.name, initiatorName: client.effectiveInitiatorName, targetName: targetName,
@@ -127,20 +128,37 @@ private struct Expansion {
         guard case .image(let name) = client.source, let image = self.surroundings.images[name],
             let services = self.deployment.boot?.services
         else { return nil }
-        var arguments = [
-            image.kernelArguments,
-            "initiator_name=\(client.effectiveInitiatorName)",
-            "iscsi_target_ip=\(services.address)",
-            "iscsi_target_name=\(client.effectiveTargetName)",
-        ]
-        if services.iscsiPort != 3260 { arguments.append("iscsi_target_port=\(services.iscsiPort)") }
-        if let own = client.kernelArguments { arguments.append(own) }
+        let arguments =
+            [image.kernelArguments] + self.targetArguments(of: client, services)
+            + [client.kernelArguments].compactMap(\.self)
         let line = arguments.filter { !$0.isEmpty }.joined(separator: " ")
         guard case .kernel(let transport) = client.method else {
             return .http(kernelPath: image.kernelPath, initramfsPath: image.initramfsPath, arguments: line)
         }
         return .kernel(
             kernelPath: image.kernelPath, initramfsPath: image.initramfsPath, arguments: line, transport)
+    }
+
+    /// What tells an initramfs what to attach.
+    private func targetArguments(of client: BootClient, _ services: ServiceSettings) -> [String] {
+        var arguments = [
+            "initiator_name=\(client.effectiveInitiatorName)",
+            "iscsi_target_ip=\(services.address)",
+            "iscsi_target_name=\(client.effectiveTargetName)",
+        ]
+        if services.iscsiPort != 3260 { arguments.append("iscsi_target_port=\(services.iscsiPort)") }
+        return arguments
+    }
+
+    /// What the boot loader on the client's disk adds to the kernel's arguments; nil where the disk has no place for it.
+    private func loaderArguments(of client: BootClient) -> String? {
+        guard case .image(let name) = client.source, let image = self.surroundings.images[name],
+            image.argumentSlot != nil
+        else { return nil }
+        // An initramfs that reads the table of iPXE needs nothing more. Firmware does not always leave one.
+        let needsTarget = client.method == .firmware || !image.attachment.contains(.ibft)
+        let target = self.deployment.boot.map { self.targetArguments(of: client, $0.services) } ?? []
+        return ((needsTarget ? target : []) + [client.kernelArguments].compactMap(\.self)).joined(separator: " ")
     }
 
     /// Leaves out the portals that another one covers: `0.0.0.0:3260` and `10.0.0.1:3260` cannot both be bound.

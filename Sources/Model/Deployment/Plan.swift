@@ -12,6 +12,8 @@ package enum Step: Hashable, Sendable {
     case growBackstore(String, Backstore)
     /// Tells a backstore's unit through which ports it is reached how well.
     case setAccess(String, AccessMap)
+    /// Writes what a machine's boot loader adds to the kernel's arguments onto its disk.
+    case setLoaderArguments(String, String)
     /// Adds the target or replaces its definition; its sessions go on.
     case setTarget(ServedTarget)
     case listen(PortalAddress)
@@ -57,6 +59,10 @@ package enum Plan {
             let before = opening.contains(name) ? .standard : old.access[name] ?? .standard
             let wanted = new.access[name] ?? .standard
             if wanted != before { steps.append(.setAccess(name, wanted)) }
+            let told = opening.contains(name) ? nil : old.loaderArguments[name]
+            if let arguments = new.loaderArguments[name], arguments != told {
+                steps.append(.setLoaderArguments(name, arguments))
+            }
         }
         steps += (early.filter { withdrawn[$0.name] != nil } + late).map(Step.setTarget)
         if old.discovery != new.discovery { steps.append(.setDiscovery(new.discovery)) }
@@ -96,9 +102,11 @@ extension Deployment {
         case .closeBackstore(let name):
             self.backstores[name] = nil
             self.access[name] = nil
+            self.loaderArguments[name] = nil
         case .openBackstore(let name, let backstore), .growBackstore(let name, let backstore):
             self.backstores[name] = backstore
         case .setAccess(let name, let access): self.access[name] = access == .standard ? nil : access
+        case .setLoaderArguments(let name, let arguments): self.loaderArguments[name] = arguments
         case .setTarget(let target): self.targets[target.name] = target
         case .listen(let portal): self.portals.insert(portal)
         case .setDiscovery(let authentication): self.discovery = authentication
@@ -128,6 +136,8 @@ extension Step: CustomStringConvertible {
         case .openBackstore(let name, let backstore): "open \(name) (\(backstore.kind.summary))"
         case .growBackstore(let name, let backstore): "resize \(name) to \(backstore.size ?? 0) bytes"
         case .setAccess(let name, let access): "set \(Self.count(access.groups.count, "target port group")) of \(name)"
+        case .setLoaderArguments(let name, let arguments):
+            "write \(arguments.isEmpty ? "no kernel arguments" : "the kernel arguments \(arguments)") to \(name)"
         case .setTarget(let target):
             "serve target \(target.name) with "
                 + Self.count(target.groups.reduce(0) { $0 + $1.luns.count }, "LUN")

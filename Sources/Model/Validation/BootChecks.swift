@@ -230,11 +230,30 @@ extension Validation {
                     known.isEmpty ? "make it: apus image build \(name)" : "images here: \(known)")
                 return
             }
+            self.check(client, attaches: image, named: name, at: path)
             if let size = client.size, size < image.size {
                 self.error(
                     "\(path).size", "\(size) bytes are less than the image \(name) has",
                     "give at least \(image.size)")
             }
+        }
+    }
+
+    /// The initramfs has to learn what to attach in a way that the method has.
+    private mutating func check(
+        _ client: BootClient, attaches image: BootableImage, named name: String, at path: String
+    ) {
+        if client.method.isServedKernel {
+            guard !image.attachment.contains(.arguments) else { return }
+            self.error(
+                "\(path).method",
+                "the initramfs of image \(name) does not read the kernel arguments that name a target",
+                "use the method sanboot or firmware")
+        } else {
+            guard !image.attachment.contains(.ibft), image.argumentSlot == nil else { return }
+            self.error(
+                "\(path).method", "the initramfs of image \(name) does not read what iPXE or firmware leaves it",
+                image.attachment.contains(.arguments) ? "use the method kernel" : "import the image anew")
         }
     }
 }

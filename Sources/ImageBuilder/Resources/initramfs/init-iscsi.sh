@@ -13,6 +13,7 @@ retry_seconds=20
 disk_seconds=10
 
 state=/run/iscsi-boot
+ibft=/sys/firmware/ibft
 step=start
 
 say() { echo "iscsi-boot: $*"; }
@@ -49,7 +50,6 @@ read_arguments() {
 # The iBFT as the kernel shows it; a table has up to two targets, the first one that answers is taken.
 read_ibft() {
     modprobe -q iscsi_ibft
-    ibft=/sys/firmware/ibft
     [ -d "$ibft/initiator" ] || fail "neither initiator_name=, iscsi_target_ip= and iscsi_target_name= on the kernel" \
         "command line nor an iBFT from the firmware"
     initiator=$(attribute $ibft/initiator/initiator-name)
@@ -75,10 +75,23 @@ ibft_target() {
     port=$(attribute "$ibft/$1/port")
     target=$(attribute "$ibft/$1/target-name")
     lun=$(lun_of_digits "$(attribute "$ibft/$1/lun")")
+    ibft_credentials "$1"
+}
+
+ibft_credentials() {
     user=$(attribute "$ibft/$1/chap-name")
     secret=$(attribute "$ibft/$1/chap-secret")
     user_in=$(attribute "$ibft/$1/rev-chap-name")
     secret_in=$(attribute "$ibft/$1/rev-chap-name-secret")
+}
+
+# Secrets are not for the kernel's command line, which everybody on the machine can read. Firmware that has attached the
+# target that is named there has left them in its iBFT.
+argument_credentials() {
+    modprobe -q iscsi_ibft
+    for one in "$ibft"/target*; do
+        [ "$(attribute "$one/target-name")" != "$target" ] || ibft_credentials "${one##*/}"
+    done
 }
 
 # One login; open-iscsi's own last words are kept for the message. A session that an earlier try has made will do.
@@ -127,6 +140,7 @@ if [ -n "$initiator$address$target" ]; then
     [ -n "$address" ] || fail "iscsi_target_ip= is missing on the kernel command line"
     [ -n "$target" ] || fail "iscsi_target_name= is missing on the kernel command line"
     targets=argument
+    argument_credentials
 else
     source="the firmware's iBFT"
     read_ibft

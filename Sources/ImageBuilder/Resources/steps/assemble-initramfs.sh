@@ -5,12 +5,14 @@
 # assemble-initramfs.sh ROOT RELEASE FILES STAGE OUTPUT
 #
 # Makes the initramfs for kernel RELEASE from the system in ROOT: the files that FILES/contents lists with the libraries
-# they need, the modules that FILES/modules lists with what they depend on, and our own files. STAGE is an empty folder
+# they need, the modules that FILES/modules lists with what they depend on, and what the templates bring. STAGE is an empty folder
 # to work in. Runs as the superuser (or one of a user namespace), since it changes root into ROOT to ask its own
 # loader and modprobe.
 set -eu
 
 root=$1 release=$2 files=$3 stage=$4 output=$5
+
+. "$files/overlay.sh"
 
 fail() {
     echo "$*" >&2
@@ -103,13 +105,8 @@ ln -s initrd-release "$stage/etc/os-release"
 cp "$root/etc/hostname" "$stage/etc/hostname"
 ln -s /usr/lib/systemd/systemd "$stage/init"
 units=$stage/etc/systemd/system
-install -m 755 "$files/init-iscsi.sh" "$stage/init-iscsi.sh"
-install -m 644 "$files/iscsid.conf" "$stage/etc/iscsi/iscsid.conf"
-install -m 644 "$files/80-iscsi-boot.network" "$stage/etc/systemd/network/80-iscsi-boot.network"
-install -D -m 644 "$files/iscsi-boot.service" "$units/iscsi-boot.service"
-install -D -m 644 "$files/wait-online.conf" "$units/systemd-networkd-wait-online.service.d/one-is-enough.conf"
-install -D -m 644 "$files/console.conf" "$units/emergency.service.d/console.conf"
-install -D -m 644 "$files/console.conf" "$units/rescue.service.d/console.conf"
+mkdir -p "$units"
+lay_over "$files/overlay/initramfs" "$stage" "$root"
 ln -s /usr/lib/systemd/system/initrd.target "$units/default.target"
 wants() {
     mkdir -p "$units/$1.wants"

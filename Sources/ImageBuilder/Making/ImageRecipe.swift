@@ -1,32 +1,24 @@
 // SPDX-License-Identifier: Apache-2.0
 // SPDX-FileCopyrightText: the Apus authors
 
-/// Which of Debian's kernels an image has.
+/// Which of a distribution's kernels an image has.
 package enum KernelFlavor: String, Sendable, CaseIterable {
     /// For virtual machines: small, has virtio's network card but none of real machines.
     case cloud
     /// For every machine.
     case generic
-
-    var package: String {
-        switch self {
-        case .cloud: "linux-image-cloud-amd64"
-        case .generic: "linux-image-amd64"
-        }
-    }
 }
 
 /// What an image is made of, as its user asked for it.
 package struct ImageRecipe: Equatable, Sendable {
     /// What a disk has room for when nothing else is said; the file is sparse, so that only what is written counts.
     package static let defaultSizeBytes: UInt64 = 4 << 30
-    package static let defaultMirror = "http://deb.debian.org/debian"
 
     package var name: String
     package var suite: String
     package var sizeBytes: UInt64
     package var hostname: String
-    /// Debian packages beyond those that booting needs.
+    /// Packages beyond those that booting needs.
     package var packages: [String]
     package var rootPassword: String?
     /// Public keys as `authorized_keys` has them, a line each.
@@ -34,13 +26,18 @@ package struct ImageRecipe: Equatable, Sendable {
     /// The user's own text of the initramfs's `/init-iscsi.sh`.
     package var initScript: String?
     package var mirror: String
+    /// The file of the keys that the archive is signed with.
+    package var keyring: String
     package var kernel: KernelFlavor
+    /// What the image has beyond what every image has, in the order in which they are laid over each other.
+    package var templates: [ImageTemplate]
 
     package init(
         name: String, suite: String, sizeBytes: UInt64 = Self.defaultSizeBytes, hostname: String? = nil,
         packages: [String] = [], rootPassword: String? = nil, sshKeys: [String] = [], initScript: String? = nil,
-        mirror: String = Self.defaultMirror, kernel: KernelFlavor = .generic
+        mirror: String? = nil, keyring: String? = nil, kernel: KernelFlavor = .generic, templates: [ImageTemplate] = []
     ) {
+        let distribution = Distribution(ofSuite: suite)
         self.name = name
         self.suite = suite
         self.sizeBytes = sizeBytes
@@ -49,15 +46,32 @@ package struct ImageRecipe: Equatable, Sendable {
         self.rootPassword = rootPassword
         self.sshKeys = sshKeys
         self.initScript = initScript
-        self.mirror = mirror
+        self.mirror = mirror ?? distribution.mirror
+        self.keyring = keyring ?? distribution.keyring.name
         self.kernel = kernel
+        self.templates = templates
     }
 
-    /// All packages beyond Debian's minimal system.
+    var distribution: Distribution { Distribution(ofSuite: self.suite) }
+
+    /// Those of every image, with the recipe's own laid over them.
+    var overlay: Overlay {
+        var templates = [ImageTemplate.iscsiBoot]
+        if !self.sshKeys.isEmpty { templates.append(.sshServer) }
+        templates += self.templates
+        if let script = self.initScript {
+            let file = ImageTemplate.File(.initramfs, "init-iscsi.sh", Array(script.utf8), isExecutable: true)
+            templates.append(ImageTemplate(name: "init script", files: [file]))
+        }
+        return Overlay(templates)
+    }
+
+    /// All packages beyond the distribution's minimal system.
     var allPackages: [String] {
-        var names = [self.kernel.package, "systemd-sysv", "udev", "kmod", "iproute2", "open-iscsi", "netbase"]
-        if !self.sshKeys.isEmpty { names.append("openssh-server") }
-        for name in self.packages where !names.contains(name) { names.append(name) }
+        var names = [
+            self.distribution.package(self.kernel), "systemd-sysv", "udev", "kmod", "iproute2", "netbase",
+        ]
+        for name in self.overlay.template.packages + self.packages where !names.contains(name) { names.append(name) }
         return names
     }
 }
@@ -70,12 +84,13 @@ extension ImageRecipe {
         var problems: [String] = []
         if let problem = Self.nameProblem(self.name) { problems.append(problem) }
         if !Self.isWord(self.suite, also: "-.") {
-            problems.append("suite \"\(self.suite)\" is not the name of a Debian suite, such as bookworm")
+            problems.append("suite \"\(self.suite)\" is not the name of a suite, such as bookworm")
         }
         if !Self.isHostname(self.hostname) {
             problems.append("\"\(self.hostname)\" cannot be a host name: letters, digits and inner hyphens, at most 63")
         }
-        for package in self.packages where !Self.isWord(package, also: "+-.:") {
+        problems += self.templates.flatMap { $0.problems() }
+        for package in self.packages where !Self.isPackage(package) {
             problems.append("\"\(package)\" is not the name of a Debian package")
         }
         if self.sizeBytes < DiskLayout.smallestDiskBytes {
@@ -112,7 +127,11 @@ extension ImageRecipe {
         return nil
     }
 
-    private static func isWord(_ text: String, also: String) -> Bool {
+    static func isPackage(_ name: String) -> Bool {
+        self.isWord(name, also: "+-.:")
+    }
+
+    static func isWord(_ text: some StringProtocol, also: String) -> Bool {
         guard let first = text.utf8.first, self.isAlphanumeric(first) else { return false }
         return text.utf8.allSatisfy { self.isAlphanumeric($0) || also.utf8.contains($0) }
     }

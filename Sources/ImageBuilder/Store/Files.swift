@@ -19,6 +19,37 @@ enum Files {
         unsafe access(path, R_OK) == 0
     }
 
+    /// Steps change folders, so that a relative path would lead elsewhere.
+    static func absolute(_ path: FilePath) -> FilePath {
+        guard path.isRelative, let folder = unsafe getcwd(nil, 0) else { return path }
+        defer { unsafe free(folder) }
+        return unsafe FilePath(platformString: folder).pushing(path).lexicallyNormalized()
+    }
+
+    static func isFolder(_ path: FilePath) -> Bool {
+        var information = stat()
+        return unsafe stat(path.string, &information) == 0 && information.st_mode & S_IFMT == S_IFDIR
+    }
+
+    /// Whether the name itself is a symbolic link.
+    static func isLink(_ path: FilePath) -> Bool {
+        var information = stat()
+        return unsafe lstat(path.string, &information) == 0 && information.st_mode & S_IFMT == S_IFLNK
+    }
+
+    /// The size and the time of the last change, in nanoseconds: another one of either means another content.
+    static func fingerprint(_ path: FilePath) throws -> String {
+        var information = stat()
+        guard unsafe stat(path.string, &information) == 0 else { throw Errno(rawValue: errno) }
+        let time = information.st_mtim
+        return "\(path) \(information.st_size) \(time.tv_sec).\(time.tv_nsec)"
+    }
+
+    static func isExecutable(_ path: FilePath) -> Bool {
+        var information = stat()
+        return unsafe stat(path.string, &information) == 0 && information.st_mode & S_IXUSR != 0
+    }
+
     static func makeFolder(_ path: FilePath, mode: mode_t) throws {
         guard unsafe mkdir(path.string, mode) == 0 else { throw Errno(rawValue: errno) }
     }
@@ -28,6 +59,12 @@ enum Files {
         let file = try FileDescriptor.open(
             path, .writeOnly, options: [.create, .truncate, .closeOnExec],
             permissions: [.ownerReadWrite, .groupRead])
+        defer { try? file.close() }
+        try file.resize(to: Int64(sizeBytes))
+    }
+
+    static func resize(_ path: FilePath, to sizeBytes: UInt64) throws {
+        let file = try FileDescriptor.open(path, .writeOnly, options: [.closeOnExec])
         defer { try? file.close() }
         try file.resize(to: Int64(sizeBytes))
     }
@@ -57,11 +94,32 @@ enum Files {
         }
     }
 
+    /// A part of a file; less where it ends.
+    static func read(_ path: FilePath, at offset: UInt64, count: Int) throws -> [UInt8] {
+        let file = try FileDescriptor.open(path, .readOnly, options: [.closeOnExec])
+        defer { try? file.close() }
+        return try unsafe [UInt8](unsafeUninitializedCapacity: count) { buffer, filled in
+            while filled < count {
+                let piece = unsafe UnsafeMutableRawBufferPointer(
+                    rebasing: UnsafeMutableRawBufferPointer(buffer)[filled...])
+                let read = try unsafe file.read(fromAbsoluteOffset: Int64(offset) + Int64(filled), into: piece)
+                guard read > 0 else { return }
+                filled += read
+            }
+        }
+    }
+
     /// Makes what was written to a file or folder survive a loss of power.
     static func synchronize(_ path: FilePath) throws {
         let file = try FileDescriptor.open(path, .readOnly, options: [.closeOnExec])
         defer { try? file.close() }
         guard fsync(file.rawValue) == 0 else { throw Errno(rawValue: errno) }
+    }
+
+    static func size(_ path: FilePath) throws -> UInt64 {
+        var information = stat()
+        guard unsafe stat(path.string, &information) == 0 else { throw Errno(rawValue: errno) }
+        return UInt64(max(0, information.st_size))
     }
 
     /// What a file takes of its file system, holes not counted.
@@ -78,14 +136,23 @@ enum Files {
         return UInt64(information.f_bavail) * UInt64(information.f_frsize)
     }
 
+    static func rename(_ path: FilePath, to other: FilePath) throws {
+        guard unsafe renameat(AT_FDCWD, path.string, AT_FDCWD, other.string) == 0 else { throw Errno(rawValue: errno) }
+    }
+
+    static func remove(_ path: FilePath) throws {
+        guard unsafe unlink(path.string) == 0 else { throw Errno(rawValue: errno) }
+    }
+
     /// Gives `new` the name of `old`; what had that name is at `aside` afterwards.
     static func replace(_ old: FilePath, with new: FilePath, aside: FilePath) throws {
-        let hadOld = unsafe rename(old.string, aside.string) == 0
-        guard hadOld || errno == ENOENT else { throw Errno(rawValue: errno) }
-        guard unsafe rename(new.string, old.string) == 0 else {
-            let cause = Errno(rawValue: errno)
-            if hadOld { _ = unsafe rename(aside.string, old.string) }
-            throw cause
+        var hadOld = true
+        do { try self.rename(old, to: aside) } catch Errno.noSuchFileOrDirectory { hadOld = false }
+        do {
+            try self.rename(new, to: old)
+        } catch {
+            if hadOld { try? self.rename(aside, to: old) }
+            throw error
         }
     }
 }

@@ -7,7 +7,7 @@ import Crypto
 /// the archive has on a day is not among it; `--rebuild` asks for that anew.
 enum RecipeHash {
     /// Raised when the way of building changes without any of the texts below changing.
-    private static let method = 1
+    private static let method = 2
 
     static func of(_ recipe: ImageRecipe, toolVersions: [String]) -> String {
         var hash = SHA256()
@@ -15,11 +15,19 @@ enum RecipeHash {
         add("apus image \(self.method)")
         for text in [
             recipe.name, recipe.suite, String(recipe.sizeBytes), recipe.hostname, recipe.mirror, recipe.kernel.rawValue,
-            recipe.rootPassword ?? "", recipe.initScript ?? "",
+            recipe.rootPassword ?? "",
         ] { add(text) }
-        for list in [recipe.allPackages, recipe.sshKeys, toolVersions] {
+        let template = recipe.overlay.template
+        for list in [
+            recipe.allPackages, recipe.sshKeys, toolVersions, template.kernelModules, template.kernelArguments,
+            template.units,
+        ] {
             add(String(list.count))
             for text in list { add(text) }
+        }
+        for file in template.files {
+            add("\(file.tree) \(file.path) \(file.isExecutable)")
+            self.add(file.content, to: &hash)
         }
         for file in BuildFiles.all {
             add(file.name)

@@ -22,7 +22,7 @@ package struct ImageStore: Sendable {
 
     /// - Parameter stateFolder: The folder of images and disks, as the daemon knows it.
     package init(stateFolder: String) {
-        self.init(folder: FilePath(stateFolder).appending("images"))
+        self.init(folder: Files.absolute(FilePath(stateFolder)).appending("images"))
     }
 
     /// An image as it is in the store.
@@ -70,6 +70,16 @@ package struct ImageStore: Sendable {
             throw ImageError(
                 kind: .damaged, message: "image \(name) in \(folder) is damaged: remove it and build it again")
         }
+    }
+
+    /// Writes what an image is into its folder.
+    func write(_ manifest: ImageManifest, to folder: FilePath) throws {
+        let encoder = JSONEncoder()
+        encoder.outputFormatting = [.prettyPrinted, .sortedKeys, .withoutEscapingSlashes]
+        let path = folder.appending(ImageLayout.manifest)
+        try Files.write(
+            Array(try encoder.encode(manifest)) + [UInt8(ascii: "\n")], to: path, mode: [.ownerReadWrite, .groupRead])
+        try Files.synchronize(path)
     }
 
     package func existingEntry(_ name: String) throws(ImageError) -> Entry {
@@ -135,6 +145,8 @@ struct ImageLock {
 
     /// The file stays: deleting it would let two others lock two files of the same name.
     func release() {
+        // A program that somebody starts at this moment has a copy of the descriptor until it is on its way.
+        flock(self.log.rawValue, LOCK_UN)
         try? self.log.close()
     }
 }

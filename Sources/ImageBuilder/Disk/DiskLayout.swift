@@ -19,7 +19,8 @@ struct DiskLayout: Equatable {
     static let largestDiskBytes: UInt64 = 16 << 40
     /// Partitions begin at whole mebibytes: a multiple of every block size in use.
     private static let alignmentSectors: UInt64 = 2048
-    private static let espBytes: UInt64 = 128 << 20
+    /// Room for a kernel, an initramfs and their successors.
+    static let standardESPBytes: UInt64 = 128 << 20
 
     struct Partition: Equatable {
         var firstSector: UInt64
@@ -34,13 +35,16 @@ struct DiskLayout: Equatable {
     let esp: Partition
     let root: Partition
 
-    /// - Parameter sizeBytes: The disk's size, a part of a mebibyte is left unused.
-    init(sizeBytes: UInt64) {
-        precondition(sizeBytes >= Self.smallestDiskBytes)
+    /// - Parameters:
+    ///   - sizeBytes: The disk's size, a part of a mebibyte is left unused.
+    ///   - espBytes: The size of the EFI System Partition, whole mebibytes.
+    init(sizeBytes: UInt64, espBytes: UInt64 = Self.standardESPBytes) {
+        precondition(sizeBytes >= max(Self.smallestDiskBytes, 2 * espBytes))
+        precondition(espBytes % (Self.alignmentSectors * Self.sectorBytes) == 0)
         let sectors = sizeBytes / Self.sectorBytes / Self.alignmentSectors * Self.alignmentSectors
         self.sizeBytes = sectors * Self.sectorBytes
         self.biosBoot = Partition(firstSector: Self.alignmentSectors, sectors: Self.alignmentSectors)
-        self.esp = Partition(firstSector: 2 * Self.alignmentSectors, sectors: Self.espBytes / Self.sectorBytes)
+        self.esp = Partition(firstSector: 2 * Self.alignmentSectors, sectors: espBytes / Self.sectorBytes)
         let rootStart = self.esp.firstSector + self.esp.sectors
         self.root = Partition(firstSector: rootStart, sectors: sectors - Self.alignmentSectors - rootStart)
     }
@@ -102,6 +106,9 @@ struct ImageIdentifiers: Equatable {
     static func hexadecimal(_ bytes: some Sequence<UInt8>) -> String {
         bytes.map { ($0 < 16 ? "0" : "") + String($0, radix: 16) }.joined()
     }
+
+    /// The kernel argument that names the root filesystem.
+    var rootArgument: String { "root=UUID=\(self.rootFilesystem)" }
 
     /// The volume's number as GRUB and udev spell it, `ABCD-1234`.
     var espVolumeName: String { "\(self.espVolume.prefix(4))-\(self.espVolume.suffix(4))" }

@@ -12,22 +12,34 @@ import SystemPackage
 
 /// The programs of the host that build an image, with the Debian packages they come from.
 package enum RequiredTools {
-    /// A program in the search path, or a file if it has a slash.
-    static let all: [(name: String, package: String)] = [
-        ("mmdebstrap", "mmdebstrap"),
-        ("unshare", "util-linux"),
-        ("sfdisk", "fdisk"),
-        ("mke2fs", "e2fsprogs"),
-        ("mkfs.vfat", "dosfstools"),
-        ("mmd", "mtools"),
-        ("mcopy", "mtools"),
-        ("cpio", "cpio"),
-        ("zstd", "zstd"),
-        ("depmod", "kmod"),
-        ("grub-mkimage", "grub-common"),
-        ("/usr/lib/grub/x86_64-efi/moddep.lst", "grub-efi-amd64-bin"),
-        (Self.biosBootImage, "grub-pc-bin"),
-        ("/usr/share/keyrings/debian-archive-keyring.gpg", "debian-archive-keyring"),
+    /// A program in the search path, or a file if it has a slash, with its Debian package.
+    typealias Tool = (name: String, package: String)
+
+    /// What puts a disk together.
+    static let disk: [Tool] = [
+        ("sfdisk", "fdisk"), ("mke2fs", "e2fsprogs"), ("mkfs.vfat", "dosfstools"), ("mmd", "mtools"),
+        ("mcopy", "mtools"), ("mshowfat", "mtools"), ("grub-mkimage", "grub-common"),
+        ("/usr/lib/grub/x86_64-efi/moddep.lst", "grub-efi-amd64-bin"), (Self.biosBootImage, "grub-pc-bin"),
+    ]
+    /// What makes an initramfs of a root's files.
+    static let initramfs: [Tool] = [
+        ("unshare", "util-linux"), ("cpio", "cpio"), ("zstd", "zstd"), ("depmod", "kmod"),
+    ]
+    /// What builds an image of packages.
+    static let building: [Tool] =
+        Self.disk + Self.initramfs + [
+            ("mmdebstrap", "mmdebstrap")
+        ]
+    /// What unpacks a root file system.
+    static let archives: [Tool] = [
+        ("tar", "tar"), ("gzip", "gzip"), ("bzip2", "bzip2"), ("xz", "xz-utils"), ("zstd", "zstd"),
+    ]
+    /// What unpacks a container's image.
+    static let containers: [Tool] = [("skopeo", "skopeo"), ("umoci", "umoci")]
+    /// What reads and writes other formats of disks, and looks into them.
+    static let disks: [Tool] = [
+        ("qemu-img", "qemu-utils"), ("sfdisk", "fdisk"), ("blkid", "util-linux"), ("debugfs", "e2fsprogs"),
+        ("lsinitramfs", "initramfs-tools-core"),
     ]
     static let biosBootImage = "/usr/lib/grub/i386-pc/boot.img"
 
@@ -37,14 +49,24 @@ package enum RequiredTools {
     /// Where they are looked for; users other than the superuser often lack the system's folders.
     static let searchPath = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 
-    /// Looks for them on this host.
-    package static func check() throws(ImageError) {
-        try self.check(isThere: Files.isUsable)
+    /// What those say that decide.
+    static func versions(_ tools: Tools) async throws -> [String] {
+        var versions: [String] = []
+        for (tool, option) in self.versioned {
+            versions.append(try await tools.answer(tool, [option], withErrors: true))
+        }
+        return versions
     }
 
+    /// Looks for what builds an image.
+    package static func checkForBuilding() throws(ImageError) {
+        try self.check(self.building)
+    }
+
+    /// Looks for tools on this host.
     /// - Parameter isThere: Whether a path is a file that may be used.
-    static func check(isThere: (String) -> Bool) throws(ImageError) {
-        let missing = self.all.filter { tool in
+    static func check(_ tools: [Tool], isThere: (String) -> Bool = Files.isUsable) throws(ImageError) {
+        let missing = tools.filter { tool in
             !tool.name.hasPrefix("/")
                 ? !self.searchPath.split(separator: ":").contains { isThere("\($0)/\(tool.name)") }
                 : !isThere(tool.name)
@@ -105,11 +127,13 @@ struct Tools {
     }
 
     /// What a tool says on standard output.
-    func answer(_ command: String, _ arguments: [String]) async throws -> String {
+    /// - Parameter withErrors: What it says on standard error, too.
+    func answer(_ command: String, _ arguments: [String], withErrors: Bool = false) async throws -> String {
+        let words = withErrors ? ["sh", "-c", "exec \"$@\" 2>&1", "sh", command] : [command]
         let result = try await Subprocess.run(
-            .name(command), arguments: Arguments(arguments),
+            .name(words[0]), arguments: Arguments(Array(words.dropFirst()) + arguments),
             environment: .inherit.updating(["PATH": RequiredTools.searchPath, "LC_ALL": "C.UTF-8"]),
-            output: .string(limit: 65536), error: .combinedWithOutput)
+            output: .string(limit: 16 << 20), error: .discarded)
         return result.standardOutput
     }
 

@@ -1,0 +1,72 @@
+// SPDX-License-Identifier: Apache-2.0
+// SPDX-FileCopyrightText: the Apus authors
+
+import Model
+
+/// GRUB as an image has it: one configuration on the EFI System Partition for both firmwares.
+enum BootLoader {
+    static let efiPath = "EFI/BOOT/BOOTX64.EFI"
+    static let configurationPath = "EFI/BOOT/grub.cfg"
+    /// The serial line that consoles of servers and of virtual machines show.
+    static let serialSpeed = 115_200
+
+    /// The kernel's arguments for a root on the disk `rootFilesystem`: the last `console=` is where init writes.
+    static func kernelArguments(rootArgument: String) -> [String] {
+        [rootArgument, "rw", "rootwait", "console=tty0", "console=ttyS0,\(Self.serialSpeed)"]
+    }
+
+    /// GRUB's menu. Its variable `machine` holds what only the machine's own copy of the disk says: see `ArgumentSlot`.
+    static func configuration(
+        title: String, kernel: String, initramfs: String, arguments: [String], timeoutSeconds: Int = 2
+    ) -> String {
+        let arguments = (arguments + ["$\(ArgumentSlot.variable)"]).joined(separator: " ")
+        return """
+            \(ArgumentSlot.emptyLine)
+            set default=0
+            set timeout=\(timeoutSeconds)
+
+            if serial --unit=0 --speed=\(Self.serialSpeed); then
+                terminal_input serial console
+                terminal_output serial console
+            fi
+
+            menuentry "\(title)" {
+                echo "Loading \(kernel) and \(initramfs) ..."
+                linux /\(kernel) \(arguments)
+                initrd /\(initramfs)
+                echo "Starting Linux ..."
+            }
+
+            menuentry "\(title): console of the initramfs" {
+                linux /\(kernel) \(arguments) rd.systemd.mask=initrd.target
+                initrd /\(initramfs)
+            }
+
+            """
+    }
+
+    /// What is built into the loader: where its configuration is. Read by GRUB's rescue parser, which knows simple
+    /// commands only. The disk that the loader came from is asked first.
+    static func earlyConfiguration(espVolume: String) -> String {
+        """
+        search.fs_uuid \(espVolume) root $root
+        set prefix=($root)/EFI/BOOT
+
+        """
+    }
+
+    private static let modules = [
+        "part_gpt", "fat", "search", "search_fs_uuid", "normal", "configfile", "linux", "serial", "terminal", "echo",
+        "test", "ls", "cat", "sleep", "halt", "reboot", "minicmd", "all_video",
+    ]
+
+    /// The arguments of grub-mkimage(1) for the loader on the EFI System Partition.
+    static func efiImageArguments(earlyConfiguration: String, output: String) -> [String] {
+        ["-O", "x86_64-efi", "-p", "/EFI/BOOT", "-c", earlyConfiguration, "-o", output] + Self.modules
+    }
+
+    /// The same for the loader that the BIOS starts.
+    static func biosImageArguments(earlyConfiguration: String, output: String) -> [String] {
+        ["-O", "i386-pc", "-p", "/EFI/BOOT", "-c", earlyConfiguration, "-o", output, "biosdisk"] + Self.modules
+    }
+}
