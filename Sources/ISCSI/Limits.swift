@@ -73,8 +73,8 @@ package enum Limits {
     /// Bytes of a CHAP name, challenge or response, decoded (RFC 7143 §12.1.3 allows 1,024).
     package static let chapValueLength = 1_024
 
-    /// What we agree to as iSCSIProtocolLevel: 1 is RFC 7143 alone, 2 adds the task management of RFC 7144.
-    package static let protocolLevel: UInt32 = 1
+    /// What we agree to as iSCSIProtocolLevel: 2 is RFC 7143 with the task management of RFC 7144.
+    package static let protocolLevel: UInt32 = 2
 
     /// Bytes of an iSCSI name (RFC 7143 §4.2.7.1).
     package static let nameLength = 223

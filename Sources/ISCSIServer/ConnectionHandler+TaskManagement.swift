@@ -12,6 +12,9 @@ extension ConnectionHandler {
         guard let function = TaskManagementRequest.Function(rawValue: request.function) else {
             return self.answer(request, .rejected)
         }
+        guard function.protocolLevel <= self.session.login.parameters.protocolLevel else {
+            return self.answer(request, .notSupported)
+        }
         switch function {
         case .abortTask:
             self.abortTask(request)
@@ -37,6 +40,8 @@ extension ConnectionHandler {
             self.answer(request, .complete)
         case .taskReassign:
             self.reassign(request)
+        case .queryTask, .queryTaskSet, .nexusReset, .queryAsynchronousEvent:
+            self.manage(request, function)
         }
     }
 
@@ -118,7 +123,7 @@ extension ConnectionHandler {
         }
     }
 
-    private func answer(
+    func answer(
         _ request: TaskManagementRequest, when aborted: [EventLoopFuture<Void>], thenEndingSessions: Bool = false
     ) {
         let loop = self.loop
@@ -133,7 +138,9 @@ extension ConnectionHandler {
         }
     }
 
-    func answer(_ request: TaskManagementRequest, _ response: TaskManagementResponse) {
-        self.connection.respond(to: request, response, output: &self.output)
+    func answer(
+        _ request: TaskManagementRequest, _ response: TaskManagementResponse, information: UInt32 = 0
+    ) {
+        self.connection.respond(to: request, response, information: information, output: &self.output)
     }
 }

@@ -74,6 +74,11 @@ package final class ServedUnit: Sendable {
         self.beginEnabledTasks()
     }
 
+    func nexusReset(_ nexus: UInt64) {
+        self.withUnit { $0.nexusReset(nexus) }
+        self.beginEnabledTasks()
+    }
+
     func clearACA(by nexus: UInt64) {
         self.withUnit { $0.clearACA(by: nexus) }
         self.beginEnabledTasks()

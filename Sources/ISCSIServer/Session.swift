@@ -51,6 +51,7 @@ final class Session: Sendable {
         var nexus = Nexus(
             id: id, initiatorPort: "\(login.identity.initiatorName),i,0x\(login.identity.isid)",
             targetName: login.identity.targetName ?? "", relativeTargetPort: login.portalGroupTag)
+        nexus.hasTaskQueries = login.parameters.protocolLevel >= 2
         self.nexus = nexus
         nexus.isWriteProtected = true
         self.protectedNexus = nexus

@@ -26,6 +26,23 @@ extension LogicalUnit {
         }
     }
 
+    /// I_T NEXUS RESET (SAM-5): what the nexus held goes as with its end, but it is still there, and learns of it.
+    package mutating func nexusReset(_ id: UInt64) {
+        guard let nexus = self.nexuses[id] else { return }
+        self.nexusEnded(id)
+        self.nexuses[id] = nexus
+        self.attentions.begin(id)
+        self.attentions.add(.nexusLoss, for: id)
+    }
+
+    /// QUERY ASYNCHRONOUS EVENT (SAM-5): what waits to be told to the nexus, in the three bytes of its additional response
+    /// information (UADE DEPTH and sense key, additional sense code, its qualifier); nil where nothing waits.
+    package func asynchronousEvent(for id: UInt64) -> UInt32? {
+        guard let (code, count) = self.attentions.first(for: id) else { return nil }
+        let depth: UInt32 = count == 1 ? 0b01 : 0b10
+        return (depth << 4 | UInt32(SenseKey.unitAttention.rawValue)) << 16 | UInt32(code.rawValue)
+    }
+
     /// LOGICAL UNIT RESET, or a target reset (SAM-5): reservations by RESERVE and locks by PREVENT end, mode
     /// pages return to their saved values or defaults, and every nexus learns of it.
     package mutating func reset() {

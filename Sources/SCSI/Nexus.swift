@@ -13,6 +13,8 @@ package struct Nexus: Hashable, Sendable {
     package var relativeTargetPort: UInt16
     /// Whether the medium is write-protected for this nexus alone.
     package var isWriteProtected = false
+    /// Whether the transport has SAM-5's queries of tasks and I_T NEXUS RESET for this nexus.
+    package var hasTaskQueries = false
 
     package init(id: UInt64, initiatorPort: String, targetName: String, relativeTargetPort: UInt16) {
         self.id = id

@@ -38,7 +38,7 @@ struct TaskManagementTests {
             (1, 0, 1), (2, 0, 0), (2, 9, 2), (3, 0, 0), (3, 9, 2), (4, 0, 0), (4, 9, 2), (5, 0, 0), (5, 9, 2),
             (6, 0, 0),
             (8, 0, 4),
-            (9, 0, 255), (0, 0, 255), (127, 0, 255),
+            (9, 0, 5), (12, 0, 5), (13, 0, 255), (0, 0, 255), (127, 0, 255),
         ] as [(UInt8, UInt8, UInt8)])
     func `each function has its response where nothing is under way`(
         function: UInt8, lun: UInt8, response: UInt8

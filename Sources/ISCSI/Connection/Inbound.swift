@@ -50,10 +50,20 @@ package struct TaskManagementRequest: Sendable {
         case targetWarmReset = 6
         case targetColdReset = 7
         case taskReassign = 8
+        // RFC 7144, where iSCSIProtocolLevel is 2.
+        case queryTask = 9
+        case queryTaskSet = 10
+        case nexusReset = 11
+        case queryAsynchronousEvent = 12
+
+        /// The least iSCSIProtocolLevel that has the function.
+        package var protocolLevel: UInt32 {
+            self.rawValue < Self.queryTask.rawValue ? 1 : 2
+        }
     }
 }
 
-/// Response codes of task management (RFC 7143 §11.6.1).
+/// Response codes of task management (RFC 7143 §11.6.1, RFC 7144).
 package enum TaskManagementResponse: UInt8, Sendable {
     case complete = 0
     case noSuchTask = 1
@@ -61,6 +71,8 @@ package enum TaskManagementResponse: UInt8, Sendable {
     case stillAllegiant = 3
     case reassignmentNotSupported = 4
     case notSupported = 5
+    /// What was asked for is there (SAM-5's FUNCTION SUCCEEDED).
+    case succeeded = 7
     case rejected = 255
 }
 

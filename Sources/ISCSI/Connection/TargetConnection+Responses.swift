@@ -102,11 +102,15 @@ extension TargetConnection {
     }
 
     /// Answers a Task Management Function Request (RFC 7143 §11.6).
+    ///
+    /// - Parameter information: three bytes of additional response information (RFC 7144).
     package mutating func respond(
-        to request: TaskManagementRequest, _ response: TaskManagementResponse, output: inout ByteBuffer
+        to request: TaskManagementRequest, _ response: TaskManagementResponse, information: UInt32 = 0,
+        output: inout ByteBuffer
     ) {
         var header = BasicHeaderSegment(.taskManagementResponse, flags: 0x80)
         header.opcodeSpecific = UInt16(response.rawValue) << 8
+        header.lun = UInt64(information & 0xff_ffff) << 40
         header.initiatorTaskTag = request.initiatorTaskTag
         self.writeNumbered(&header, &output)
     }

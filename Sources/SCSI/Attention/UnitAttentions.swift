@@ -37,6 +37,11 @@ struct UnitAttentions: Sendable {
         }
     }
 
+    /// The oldest condition, which stays, and how many there are.
+    func first(for nexus: UInt64) -> (code: AdditionalSense, count: Int)? {
+        self.queues[nexus].flatMap { queue in queue.first.map { ($0, queue.count) } }
+    }
+
     /// The oldest condition, which is then cleared.
     mutating func take(for nexus: UInt64) -> AdditionalSense? {
         guard let queue = self.queues[nexus], !queue.isEmpty else { return nil }

@@ -16,7 +16,7 @@ extension CommandDescriptor {
             "REPORT SUPPORTED TASK MANAGEMENT FUNCTIONS",
             [0xA3, 0x0D, 0x80, 0x00, 0x00, 0x00, 0xFF, 0xFF, 0xFF, 0xFF, 0x00, 0x04],
             serviceAction: 0x0D, .always,
-            handler: { unit, cdb, _ in unit.reportSupportedTaskManagementFunctions(cdb) }),
+            handler: { unit, cdb, nexus in unit.reportSupportedTaskManagementFunctions(cdb, nexus) }),
         // The transport answers this, as it knows the other LUNs; the entry is here to be reported.
         CommandDescriptor(
             "REPORT LUNS", [0xA0, 0x00, 0xFF, 0x00, 0x00, 0x00, 0xFF, 0xFF, 0xFF, 0xFF, 0x00, 0x04],
@@ -93,14 +93,16 @@ extension LogicalUnit {
         return data
     }
 
-    /// What the transport offers: ABORT TASK, ABORT TASK SET, CLEAR ACA, CLEAR TASK SET, LOGICAL UNIT RESET.
-    fileprivate func reportSupportedTaskManagementFunctions(_ cdb: CDB) -> TaskStep {
+    /// What the transport offers: ABORT TASK, ABORT TASK SET, CLEAR ACA, CLEAR TASK SET, LOGICAL UNIT RESET; where the
+    /// session has them, QUERY TASK, QUERY ASYNCHRONOUS EVENT, QUERY TASK SET and I_T NEXUS RESET too.
+    fileprivate func reportSupportedTaskManagementFunctions(_ cdb: CDB, _ nexus: borrowing Nexus) -> TaskStep {
         let allocationLength = cdb.uint32(6)
         guard allocationLength >= 4 else { return self.check(.invalidFieldInCDB(6)) }
         let isExtended = cdb.has(0x80, at: 2)
         var data = ByteBuffer()
-        data.writeInteger(UInt8(0x80 | 0x40 | 0x20 | 0x10 | 0x08))  // ATS, ATSS, CACAS, CTSS, LURS
-        data.writeInteger(UInt8(0))
+        // ATS, ATSS, CACAS, CTSS, LURS; QTS
+        data.writeInteger(UInt8(0x80 | 0x40 | 0x20 | 0x10 | 0x08) | (nexus.hasTaskQueries ? 0x04 : 0))
+        data.writeInteger(UInt8(nexus.hasTaskQueries ? 0x04 | 0x02 | 0x01 : 0))  // QAES, QTSS, ITNRS
         data.writeInteger(UInt8(0))
         data.writeInteger(UInt8(isExtended ? 12 : 0))
         if isExtended { data.writeRepeatingByte(0, count: 12) }

@@ -60,6 +60,7 @@ package struct AdditionalSense: Hashable, Sendable {
     static let mediumMayHaveChanged = AdditionalSense(0x2800)
     static let powerOnOrReset = AdditionalSense(0x2900)
     static let busDeviceReset = AdditionalSense(0x2903)
+    static let nexusLoss = AdditionalSense(0x2907)
     static let modeParametersChanged = AdditionalSense(0x2A01)
     static let reservationsPreempted = AdditionalSense(0x2A03)
     static let reservationsReleased = AdditionalSense(0x2A04)

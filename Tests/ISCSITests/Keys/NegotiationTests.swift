@@ -46,7 +46,8 @@ struct NegotiationTests {
         ("MaxOutstandingR2T", "65536", "Reject"),
         ("ErrorRecoveryLevel", "0", "0"), ("ErrorRecoveryLevel", "1", "1"), ("ErrorRecoveryLevel", "2", "2"),
         ("ErrorRecoveryLevel", "3", "Reject"),
-        ("iSCSIProtocolLevel", "1", "1"), ("iSCSIProtocolLevel", "2", "1"), ("iSCSIProtocolLevel", "32", "Reject"),
+        ("iSCSIProtocolLevel", "1", "1"), ("iSCSIProtocolLevel", "2", "2"), ("iSCSIProtocolLevel", "31", "2"),
+        ("iSCSIProtocolLevel", "32", "Reject"),
         // The larger one.
         ("DefaultTime2Wait", "0", "0"), ("DefaultTime2Wait", "2", "2"), ("DefaultTime2Wait", "3600", "3600"),
         ("DefaultTime2Wait", "3601", "Reject"), ("DefaultTime2Wait", "two", "Reject"),
