@@ -18,6 +18,7 @@ package final class ISCSIServer: Sendable {
     let logger: Logger
     let observer: Observer
     let times: ServerTimes
+    private let maxSessions: Int
     private let group: any EventLoopGroup
     let state = Mutex(State())
 
@@ -45,11 +46,13 @@ package final class ISCSIServer: Sendable {
     }
 
     package init(
-        group: any EventLoopGroup, logger: Logger, times: ServerTimes = ServerTimes(), observer: @escaping Observer
+        group: any EventLoopGroup, logger: Logger, times: ServerTimes = ServerTimes(),
+        maxSessions: Int = ServerLimits.connections, observer: @escaping Observer
     ) {
         self.group = group
         self.logger = logger
         self.times = times
+        self.maxSessions = maxSessions
         self.observer = observer
     }
 }
@@ -190,7 +193,7 @@ extension ISCSIServer {
             if let old = state.sessions.values.first(where: { $0.session.login.isSamePort(as: login) }) {
                 return .afterEnd(of: old)
             }
-            guard state.sessions.count < ServerLimits.connections else {
+            guard state.sessions.count < self.maxSessions else {
                 return .refused(.outOfResources, reason: "there are \(state.sessions.count) sessions")
             }
             // The target may have gone since the login began.

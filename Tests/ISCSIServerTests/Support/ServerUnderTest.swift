@@ -22,10 +22,11 @@ final class ServerUnderTest: Sendable {
     static func run(
         _ stores: [any BlockStore], times: ServerTimes = .patient,
         portal: Portal = Portal(host: "127.0.0.1", port: 0),
-        access: AccessRules = .anyone, keeper: UnitKeeper? = nil,
+        access: AccessRules = .anyone, keeper: UnitKeeper? = nil, maxSessions: Int = ServerLimits.connections,
         _ body: (ServerUnderTest) async throws -> Void
     ) async throws {
-        let test = try await ServerUnderTest(stores, times: times, portal: portal, access: access, keeper: keeper)
+        let test = try await ServerUnderTest(
+            stores, times: times, portal: portal, access: access, keeper: keeper, maxSessions: maxSessions)
         var failure: (any Error)?
         do { try await body(test) } catch { failure = error }
         // A test that failed may have left requests in its store.
@@ -38,14 +39,14 @@ final class ServerUnderTest: Sendable {
 
     private init(
         _ stores: [any BlockStore], times: ServerTimes, portal: Portal, access: AccessRules,
-        keeper: UnitKeeper?
+        keeper: UnitKeeper?, maxSessions: Int
     ) async throws {
         let log = EventLog()
         self.log = log
         self.server = ISCSIServer(
             group: MultiThreadedEventLoopGroup.singleton,
             logger: Logger(label: "test") { _ in SwiftLogNoOpLogHandler() },
-            times: times
+            times: times, maxSessions: maxSessions
         ) { log.append($0) }
         self.units = stores.enumerated().map { index, store in
             ServedUnit(
