@@ -9,25 +9,25 @@ import Wire
 extension TargetConnection {
     /// Enters a command that will be answered later.
     package mutating func open(_ command: SCSICommand) {
-        self.open(command, dataOut: nil)
+        _ = self.opened(command)
     }
 
-    private mutating func open(_ command: SCSICommand, dataOut: DataOutTransfer?) {
-        var task = OpenTask(command: command, connection: self.number, dataOut: dataOut)
+    private mutating func opened(_ command: SCSICommand) -> OpenCommand {
+        let task = self.session.begin(command, connection: self.number)
         // The data came with the command's own PDU, and whoever serves it has it by now.
         task.command.immediateData = ByteBuffer()
-        self.session.tasks[command.initiatorTaskTag] = task
         if command.isImmediate {
             self.session.immediateTasks += 1
         } else {
             self.session.window.taskBegan()
         }
+        return task
     }
 
     /// Takes a task out of the table: it has been answered, or was aborted and will not be.
     @discardableResult
     package mutating func close(_ initiatorTaskTag: UInt32) -> SCSICommand? {
-        guard let task = self.session.tasks.removeValue(forKey: initiatorTaskTag) else { return nil }
+        guard let task = self.session.end(initiatorTaskTag) else { return nil }
         assert(task.connection == self.number)
         self.chargedBytes -= task.chargedBytes
         if task.isQueued {
@@ -93,16 +93,17 @@ extension TargetConnection {
         if transfer.isComplete { return .complete(data) }
         let charged = data.readableBytes
         self.chargedBytes += charged
-        self.open(command, dataOut: transfer)
-        self.session.tasks[command.initiatorTaskTag]?.chargedBytes = charged
-        self.session.tasks[command.initiatorTaskTag]?.isGathered = isGathered
-        self.queueForR2T(command.initiatorTaskTag)
+        let task = self.opened(command)
+        task.begin(transfer)
+        task.chargedBytes = charged
+        task.isGathered = isGathered
+        self.queueForR2T(task)
         return .pending(data)
     }
 
     mutating func receivedDataOut(_ pdu: PDU) -> Inbound {
         let tag = pdu.header.initiatorTaskTag
-        guard var task = self.session.tasks[tag], var transfer = task.dataOut else {
+        guard let task = self.session.tasks[tag], task.hasDataOut else {
             // Its task was answered early or aborted; the initiator will learn that from the answer.
             return .nothing
         }
@@ -113,8 +114,8 @@ extension TargetConnection {
         let transferTag = pdu.header[field: 20]
         let newBytes: Int
         do throws(DataOutTransfer.Violation) {
-            if transfer.rules.isStrict {
-                let wanted = try transfer.receive(
+            if task.dataOut.rules.isStrict {
+                let wanted = try task.dataOut.receive(
                     length: data.readableBytes, offset: Int(pdu.header[field: 40]),
                     dataSN: pdu.isContinuation ? nil : pdu.header[field: 36],
                     targetTransferTag: transferTag, isFinal: pdu.header.isFinal)
@@ -123,7 +124,7 @@ extension TargetConnection {
                 }
                 newBytes = data.readableBytes
             } else {
-                (data, newBytes) = try transfer.receiveLoosely(
+                (data, newBytes) = try task.dataOut.receiveLoosely(
                     DataOutTransfer.Piece(pdu), data: pdu.isDamaged ? nil : data)
             }
         } catch {
@@ -139,28 +140,26 @@ extension TargetConnection {
             task.chargedBytes += newBytes
             self.chargedBytes += newBytes
         }
-        let isLast = transfer.isComplete
-        task.dataOut = transfer
-        self.session.tasks[tag] = task
-        self.queueForR2T(tag)
+        let isLast = task.dataOut.isComplete
+        self.queueForR2T(task)
         // What came before its turn waits for it.
-        guard data.readableBytes > 0 || isLast || transfer.rules.isStrict else { return .nothing }
+        guard data.readableBytes > 0 || isLast || task.dataOut.rules.isStrict else { return .nothing }
         return .data(initiatorTaskTag: tag, data, isLast: isLast)
     }
 
     /// Puts a task that wants an R2T at the end of the queue for one.
-    mutating func queueForR2T(_ tag: UInt32) {
-        guard let task = self.session.tasks[tag], !task.isQueued,
-            task.dataOut?.wantsR2T(maxOutstanding: self.parameters.maxOutstandingR2T) == true
+    mutating func queueForR2T(_ task: OpenCommand) {
+        guard !task.isQueued, task.hasDataOut,
+            task.dataOut.wantsR2T(maxOutstanding: self.parameters.maxOutstandingR2T)
         else { return }
-        self.session.tasks[tag]?.isQueued = true
-        self.solicitQueue.append(tag)
+        task.isQueued = true
+        self.solicitQueue.append(task.command.initiatorTaskTag)
     }
 
     /// The server is done with `count` bytes of a task's Data-Out and holds them no longer.
     package mutating func consumed(_ count: Int, of initiatorTaskTag: UInt32) {
-        guard self.session.tasks[initiatorTaskTag] != nil else { return }
-        self.session.tasks[initiatorTaskTag]?.chargedBytes -= count
+        guard let task = self.session.tasks[initiatorTaskTag] else { return }
+        task.chargedBytes -= count
         self.chargedBytes -= count
     }
 
@@ -177,20 +176,18 @@ extension TargetConnection {
         let maxBurstLength = self.parameters.maxBurstLength
         while let index = self.nextToSolicit {
             let tag = self.solicitQueue.remove(at: index)
-            guard var task = self.session.tasks[tag], var transfer = task.dataOut, task.connection == self.number
-            else { continue }
+            guard let task = self.session.tasks[tag], task.hasDataOut, task.connection == self.number else { continue }
             task.isQueued = false
             let transferTag = self.session.takeTransferTag()
-            let (burst, newBytes) = transfer.solicit(targetTransferTag: transferTag, maxBurstLength: maxBurstLength)
+            let (burst, newBytes) = task.dataOut.solicit(
+                targetTransferTag: transferTag, maxBurstLength: maxBurstLength)
             self.writeR2T(task.command, burst, &output)
 
-            let charge = task.isReserved ? 0 : task.isGathered ? transfer.total - task.chargedBytes : newBytes
+            let charge = task.isReserved ? 0 : task.isGathered ? task.dataOut.total - task.chargedBytes : newBytes
             task.isReserved = task.isGathered
             task.chargedBytes += charge
             self.chargedBytes += charge
-            task.dataOut = transfer
-            self.session.tasks[tag] = task
-            self.queueForR2T(tag)
+            self.queueForR2T(task)
         }
     }
 }

@@ -30,14 +30,13 @@ extension TargetConnection {
         _ tag: UInt32, from other: inout TargetConnection, expDataSN: UInt32, output: inout ByteBuffer
     ) {
         let lun = self.session.tasks[tag]?.command.lun
-        if var task = self.session.tasks[tag] {
+        if let task = self.session.tasks[tag] {
             task.connection = self.number
             other.chargedBytes -= task.chargedBytes
             self.chargedBytes += task.chargedBytes
             if task.isQueued { other.solicitQueue.removeAll { $0 == tag } }
             task.isQueued = false
-            task.dataOut?.moveToAnotherConnection()
-            self.session.tasks[tag] = task
+            if task.hasDataOut { task.dataOut.moveToAnotherConnection() }
         }
         if let data = other.sent?.takeData(of: tag) {
             let dataLUN = data.headers.first?.lun
@@ -46,9 +45,9 @@ extension TargetConnection {
             // A tag that an R-Data SNACK gave it is gone (RFC 7143 §11.16.3).
             _ = self.sendAnew(tag, lun: lun ?? dataLUN ?? 0, snackTag: 0, &output)
         }
-        if let task = self.session.tasks[tag], let transfer = task.dataOut {
-            for burst in transfer.outstanding { self.writeR2T(task.command, burst, &output) }
-            self.queueForR2T(tag)
+        if let task = self.session.tasks[tag], task.hasDataOut {
+            for burst in task.dataOut.outstanding { self.writeR2T(task.command, burst, &output) }
+            self.queueForR2T(task)
         }
         if let status = other.sent?.takeStatus(of: tag) {
             var header = status.header

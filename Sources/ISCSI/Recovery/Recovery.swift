@@ -28,16 +28,15 @@ extension TargetConnection {
     package mutating func retransmitR2Ts(_ output: inout ByteBuffer) -> [UInt32] {
         var given: [UInt32] = []
         for (tag, task) in self.session.tasks where task.connection == self.number {
-            guard var transfer = task.dataOut, !transfer.outstanding.isEmpty else { continue }
-            transfer.idleTicks += 1
-            self.session.tasks[tag]?.dataOut = transfer
+            guard task.hasDataOut, !task.dataOut.outstanding.isEmpty else { continue }
+            task.dataOut.idleTicks += 1
             // The first tick comes at any time after the R2T.
-            guard transfer.idleTicks > 1 else { continue }
-            guard transfer.idleTicks <= Limits.r2tRetries + 1 else {
+            guard task.dataOut.idleTicks > 1 else { continue }
+            guard task.dataOut.idleTicks <= Limits.r2tRetries + 1 else {
                 given.append(tag)
                 continue
             }
-            for burst in transfer.outstanding { self.writeR2T(task.command, burst, &output) }
+            for burst in task.dataOut.outstanding { self.writeR2T(task.command, burst, &output) }
         }
         return given
     }

@@ -26,7 +26,7 @@ extension TargetConnection {
         case .dataACK:
             self.sent?.acknowledgeData(transferTag: header[field: 20], dataSN: header[field: 40])
             refusal = nil
-        case .dataOrR2T where self.session.tasks[header.initiatorTaskTag]?.dataOut != nil:
+        case .dataOrR2T where self.session.tasks[header.initiatorTaskTag]?.hasDataOut == true:
             refusal = self.repeatR2Ts(header, &output)
         case .dataOrR2T: refusal = self.repeatData(header, &output)
         case .resegmentedData: refusal = self.resegment(header, &output)
@@ -72,11 +72,12 @@ extension TargetConnection {
 
     private mutating func repeatR2Ts(_ request: BasicHeaderSegment, _ output: inout ByteBuffer) -> RejectReason? {
         let tag = request.initiatorTaskTag
-        guard let task = self.session.tasks[tag], task.connection == self.number, let transfer = task.dataOut else {
+        guard let task = self.session.tasks[tag], task.connection == self.number, task.hasDataOut else {
             return .protocolError
         }
-        let outstanding = transfer.outstanding
-        guard let run = self.run(request, from: outstanding.first?.r2tSN ?? transfer.r2tSN, to: transfer.r2tSN) else {
+        let outstanding = task.dataOut.outstanding
+        let next = task.dataOut.r2tSN
+        guard let run = self.run(request, from: outstanding.first?.r2tSN ?? next, to: next) else {
             return .protocolError
         }
         // Those in between that were answered in full are acknowledged.

@@ -16,7 +16,9 @@ package final class TargetSession {
     /// Commands that came before their turn, by CmdSN; the window bounds them.
     var held: [UInt32: HeldCommand] = [:]
     /// Commands that have been delivered and not yet answered, by ITT, which is unique in the session.
-    var tasks: [UInt32: OpenTask] = [:]
+    var tasks: [UInt32: OpenCommand] = [:]
+    /// Objects of commands that have been answered.
+    private var spareTasks: [OpenCommand] = []
     var immediateTasks = 0
     /// What was agreed when the session began.
     package let parameters: OperationalParameters
@@ -54,6 +56,26 @@ package final class TargetSession {
         return nil
     }
 
+    /// Enters a command in the table.
+    func begin(_ command: SCSICommand, connection: UInt32) -> OpenCommand {
+        let task: OpenCommand
+        if let spare = self.spareTasks.popLast() {
+            task = spare
+            task.begin(command, connection: connection)
+        } else {
+            task = OpenCommand(command, connection: connection)
+        }
+        self.tasks[command.initiatorTaskTag] = task
+        return task
+    }
+
+    /// Takes a command out of the table; its object serves the next.
+    func end(_ initiatorTaskTag: UInt32) -> OpenCommand? {
+        guard let task = self.tasks.removeValue(forKey: initiatorTaskTag) else { return nil }
+        if self.spareTasks.count < Int(Limits.commandWindow) { self.spareTasks.append(task) }
+        return task
+    }
+
     /// A number for a new connection. The initiator's CID may come again; this does not.
     func enterConnection(id: UInt16) -> UInt32 {
         self.lastConnection += 1
@@ -80,12 +102,14 @@ package final class TargetSession {
     }
 }
 
-/// A command that will be answered later.
-struct OpenTask: Sendable {
+/// A command that will be answered later. An object serves one command after the other, so that none is allocated for each.
+final class OpenCommand {
     var command: SCSICommand
     /// The number of the connection that the task is allegiant to.
     var connection: UInt32
-    var dataOut: DataOutTransfer?
+    var hasDataOut = false
+    /// Changed where it lies: a copy of it would copy its lists with the next change.
+    var dataOut = DataOutTransfer.nothing
     var chargedBytes = 0
     /// Whether its data is kept until all has come. It is charged as a whole with its first R2T, so that tasks of
     /// this kind never wait for one another's rest.
@@ -93,4 +117,31 @@ struct OpenTask: Sendable {
     var isReserved = false
     /// Whether its tag is in its connection's queue for an R2T, where it is once at most.
     var isQueued = false
+
+    init(_ command: SCSICommand, connection: UInt32) {
+        self.command = command
+        self.connection = connection
+    }
+
+    /// The object serves another command.
+    fileprivate func begin(_ command: SCSICommand, connection: UInt32) {
+        self.command = command
+        self.connection = connection
+        self.hasDataOut = false
+        self.chargedBytes = 0
+        self.isGathered = false
+        self.isReserved = false
+        self.isQueued = false
+    }
+
+    /// The command has Data-Out; the lists of the one before lend their memory.
+    func begin(_ dataOut: DataOutTransfer) {
+        self.hasDataOut = true
+        var bursts: [DataOutTransfer.Burst] = []
+        swap(&bursts, &self.dataOut.bursts)
+        bursts.removeAll(keepingCapacity: true)
+        bursts += dataOut.bursts
+        self.dataOut = dataOut
+        self.dataOut.bursts = bursts
+    }
 }

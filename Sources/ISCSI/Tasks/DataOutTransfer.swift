@@ -79,6 +79,10 @@ package struct DataOutTransfer: Sendable {
         }
     }
 
+    /// That of a command without Data-Out.
+    static let nothing = DataOutTransfer(
+        wanted: 0, expected: 0, immediate: 0, moreUnsolicited: false, firstBurstLength: 0, rules: .strict)
+
     /// Whether every byte that was or may be sent has come.
     package var isComplete: Bool {
         self.received >= self.total && !self.isUnsolicitedOpen && self.bursts.isEmpty && self.retries.isEmpty
