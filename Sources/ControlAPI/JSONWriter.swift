@@ -9,10 +9,35 @@ import NIOCore
 struct JSONWriter {
     private(set) var text = ByteBuffer()
     private let isPretty: Bool
-    private var depth = 0
+    private var depth: Int
 
-    init(isPretty: Bool) {
+    /// - Parameter depth: how deep in its document the value is.
+    init(isPretty: Bool, depth: Int = 0) {
         self.isPretty = isPretty
+        self.depth = depth
+    }
+
+    /// Writes a whole document, an object, with elements that are text already before those of its arrays.
+    mutating func write(_ document: JSONValue, inserting texts: [String: [ByteBuffer]]) {
+        guard case .object(let members) = document else { return self.write(document) }
+        self.list("{", "}", members.sorted { $0.key < $1.key }) { writer, member in
+            writer.write(key: member.key)
+            guard let texts = texts[member.key], case .array(let values) = member.value else {
+                return writer.write(member.value)
+            }
+            writer.list("[", "]", texts.map(Element.text) + values.map(Element.value)) { writer, element in
+                switch element {
+                case .text(let text): writer.text.writeImmutableBuffer(text)
+                case .value(let value): writer.write(value)
+                }
+            }
+        }
+        self.text.writeStaticString("\n")
+    }
+
+    private enum Element {
+        case text(ByteBuffer)
+        case value(JSONValue)
     }
 
     mutating func write(_ value: JSONValue) {
@@ -26,11 +51,15 @@ struct JSONWriter {
             self.list("[", "]", values) { writer, value in writer.write(value) }
         case .object(let members):
             self.list("{", "}", members.sorted { $0.key < $1.key }) { writer, member in
-                writer.write(member.key)
-                writer.text.writeStaticString(writer.isPretty ? " : " : ":")
+                writer.write(key: member.key)
                 writer.write(member.value)
             }
         }
+    }
+
+    private mutating func write(key: String) {
+        self.write(key)
+        self.text.writeStaticString(self.isPretty ? " : " : ":")
     }
 
     private mutating func list<Element>(

@@ -2,7 +2,9 @@
 // SPDX-FileCopyrightText: the Apus authors
 
 import Control
+import ControlAPI
 import Model
+import NIOCore
 import SystemPackage
 import Testing
 
@@ -82,6 +84,34 @@ struct ConfigurationFileTests {
         #expect(lock != nil)
         lock = nil
         #expect(try ConfigurationLock.ifFree(of: file) != nil)
+    }
+
+    @Test func `a text made after another is the text made alone`() throws {
+        var configuration = Configuration.read(
+            .object([
+                "storage_objects": .array([.object(["name": .integer(7)])]), "other": .object(["a": .null]),
+                "targets": .array([.string("broken")]),
+            ])
+        ).configuration
+        var text = ConfigurationText()
+        func check(_ what: Comment) {
+            let alone = JSONText.pretty(configuration.json)
+            #expect(String(buffer: text.text(of: configuration)) == String(buffer: alone), what)
+        }
+        check("what cannot be read is kept")
+        for number in 0..<5 {
+            configuration.storageObjects.append(StorageObject(plugin: "ramdisk", name: "r\(number)", size: 1 << 20))
+            configuration.targets.append(Target(wwn: "iqn.2026-11.org.example:t\(number)"))
+            check("appended \(number)")
+        }
+        configuration.storageObjects.remove(at: 2)
+        configuration.targets[1].portalGroups[0].luns = [LUN(index: 0, storageObject: "/backstores/ramdisk/r1")]
+        check("removed, changed")
+        configuration.targets.insert(Target(fabric: "vhost", wwn: "naa.5001405"), at: 0)
+        configuration.boot.clients = [disk("pc1", 1)]
+        check("inserted")
+        configuration = Configuration()
+        check("empty")
     }
 }
 

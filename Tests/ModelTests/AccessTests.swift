@@ -173,7 +173,8 @@ struct AccessTests {
             Self.group(#""portals":[{"ip_address":"10.0.0.1","port":3260}],"# + Self.acl()),
             Self.group(#""portals":[{"ip_address":"::","port":3261}]"#, tag: 7),
             Self.group(#""enable":false,"portals":[{"ip_address":"10.0.0.3","port":3262}]"#, tag: 8))
-        let (deployment, problems) = configuration.expanded(in: surroundings)
+        let expanded = configuration.expanded(in: surroundings)
+        let (deployment, problems) = (expanded.deployment, expanded.problems)
         #expect(problems.isEmpty)
         let groups = try #require(deployment.targets[Self.target]?.groups)
         #expect(groups.map(\.tag) == [1, 7])
@@ -192,12 +193,13 @@ struct AccessTests {
     }
 
     @Test func `an entry with an error is left out, and the rest is served`() throws {
-        let (deployment, problems) = try Self.configuration(
+        let expanded = try Self.configuration(
             Self.group(
                 #""node_acls":[{"node_wwn":"bad","mapped_luns":[]},{"node_wwn":"\#(Self.node)","mapped_luns":["#
                     + #"{"index":0,"tpg_lun":0},{"index":1,"tpg_lun":5}]}]"#),
             Self.group(#""attributes":{"allowed_networks":"anywhere"}"#, tag: 2)
         ).expanded(in: surroundings)
+        let (deployment, problems) = (expanded.deployment, expanded.problems)
         #expect(problems.filter { $0.severity == .error }.count == 3)
         let groups = try #require(deployment.targets[Self.target]?.groups)
         #expect(groups.map(\.tag) == [1])

@@ -9,7 +9,8 @@ struct ExpansionTests {
     @Test func `a client implies its own disk, target and ACL`() throws {
         let configuration = Configuration(
             boot: Boot(services: services, clients: [client("pc1", mac: "52-54-00-00-00-0A", method: .kernel(.http))]))
-        let (deployment, problems) = configuration.expanded(in: surroundings)
+        let expanded = configuration.expanded(in: surroundings)
+        let (deployment, problems) = (expanded.deployment, expanded.problems)
         #expect(problems.isEmpty)
         let target = try #require(deployment.targets["iqn.2026-11.org.apus:pc1"])
         #expect(target.initiators == ["iqn.2026-11.org.apus:pc1.initiator"])
@@ -35,7 +36,8 @@ struct ExpansionTests {
         own.secureBoot = true
         let http = client("pc2", mac: "52:54:00:00:00:02", method: .http)
         let configuration = Configuration(boot: Boot(services: services, clients: [own, http]))
-        let (deployment, problems) = configuration.expanded(in: surroundings)
+        let expanded = configuration.expanded(in: surroundings)
+        let (deployment, problems) = (expanded.deployment, expanded.problems)
         #expect(problems.isEmpty)
         let machines = try #require(deployment.boot?.machines)
         #expect(machines["52:54:00:00:00:01"]?.method == .firmware)
@@ -72,7 +74,8 @@ struct ExpansionTests {
                 "attributes": {"authentication": 1, "generate_node_acls": 1},
                 "luns": [{"index": 0, "storage_object": "/backstores/ramdisk/r"}]}]}]}
             """)
-        let (deployment, problems) = configuration.expanded(in: surroundings)
+        let expanded = configuration.expanded(in: surroundings)
+        let (deployment, problems) = (expanded.deployment, expanded.problems)
         #expect(problems.count == 3)
         #expect(Array(deployment.backstores.keys) == ["/backstores/ramdisk/r"])
         // Nobody can prove anything to the last one, which problems tell; that keeps it shut, not away.

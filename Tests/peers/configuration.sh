@@ -85,6 +85,32 @@ check "but not without the authority" \
 check "the secrets are nobody else's" \
     eval '[ "$(stat -c %a "$work/state/api.token" "$work/state/tls/ca.key" | sort -u)" = 600 ]'
 
+# A full disk: the old file, whole, and a line that says so.
+if mkdir "$work/small" && mount -t tmpfs -o size=96k tmpfs "$work/small" 2>/dev/null; then
+    small=(--config "$work/small/saveconfig.json" --state "$work/state" --socket "$work/small-socket")
+    "$apus" serve "${small[@]}" 2>>"$work/daemon.log" &
+    second=$!
+    pids+=("$second")
+    for _ in $(seq 200); do ! "$apus" status "${small[@]}" >/dev/null 2>&1 || break; sleep 0.02; done
+    check "a daemon has its configuration on a small disk" \
+        "$apus" shell "${small[@]}" /backstores/ramdisk create first 1M
+    before=$(sha256sum <"$work/small/saveconfig.json")
+    head -c 65536 /dev/zero >"$work/small/filling"
+    python3 -c "import json; print(json.dumps({'storage_objects': [{'plugin': 'ramdisk', 'name': f'disk{i}', 'size': 1 << 20}
+        for i in range(400)], 'targets': []}))" >"$work/large.json"
+    full() { "$apus" config apply "$work/large.json" "${small[@]}" 2>&1 | grep 'the file system is full; make room'; }
+    kept() { [ "$(sha256sum <"$work/small/saveconfig.json")" = "$before" ] && [ ! -e "$work/small/saveconfig.json.new" ]; }
+    unchanged() { "$apus" shell "${small[@]}" ls /backstores/ramdisk 1 | tee /dev/stderr | grep 'Storage Objects: 1'; }
+    check "on a full disk a change is refused in words" full
+    check "and the file that was there is whole" kept
+    check "and what ran runs" unchanged
+    rm "$work/small/filling"
+    check "with room again it is made" "$apus" config apply "$work/large.json" "${small[@]}"
+    kill -TERM "$second"
+    wait "$second"
+    umount "$work/small"
+fi
+
 # attribute NAME=VALUE…: a target whose LUN 0 has these attributes, at $url.
 port=$((20000 + RANDOM % 20000))
 attributes() {

@@ -4,6 +4,8 @@
 """Tells what was measured: as text, as Markdown, as a chart."""
 from html import escape
 
+from . import configuration
+
 TITLES = {"pinned": "Server and client on one core", "free": "Server and client where the kernel puts them"}
 TGT = ("tgt-rdwr", "tgt-aio")
 COLOURS = {"floor": "#b0b0b0", "apus": "#1b7f4b", "tgt-rdwr": "#c8553d", "tgt-aio": "#e0a458"}
@@ -65,7 +67,7 @@ def text(result):
         rows_ = table(result, place)
         widths = [max(len(row[column]) for row in rows_) for column in range(len(rows_[0]))]
         lines += ["  ".join(word.ljust(width) for word, width in zip(row, widths)).rstrip() for row in rows_]
-    return "\n".join([*lines, "", *extremes(result)])
+    return "\n".join([*lines, "", *extremes(result), *configuration.text(result.get("configuration", {}))])
 
 
 def markdown(result):
@@ -86,6 +88,8 @@ def markdown(result):
         lines += ["| " + " | ".join(row) + " |" for row in rows_[1:]]
     if result.get("extremes"):
         lines += ["", "## Thousands of sessions", "", *(f"- {line}" for line in extremes(result))]
+    if result.get("configuration"):
+        lines += ["", "## Large configurations", "", *(f"- {line}" for line in configuration.text(result["configuration"]))]
     return "\n".join(lines)
 
 

@@ -12,7 +12,7 @@ import subprocess
 import sys
 import tempfile
 
-from . import clients, extremes, machine, report, servers
+from . import clients, configuration, extremes, machine, report, servers
 from .cases import CASES
 
 RESULTS = "docs/benchmarks"
@@ -27,6 +27,7 @@ def arguments(description):
     parser.add_argument("--pinned", action="store_true", help="one core only; writes nothing")
     parser.add_argument("--against", metavar="NAME=APUS", action="append", default=[],
                         help="another build of Apus as well; may be repeated; writes nothing")
+    parser.add_argument("--configuration", action="store_true", help="large configurations only; writes nothing")
     parser.add_argument("--no-extremes", action="store_true", help="not the thousands of sessions; writes nothing")
     return parser.parse_args()
 
@@ -106,6 +107,8 @@ def main(description):
     hard = resource.getrlimit(resource.RLIMIT_NOFILE)[1]
     resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
     build()
+    if options.configuration:
+        return print("\n".join(configuration.text(configuration.measure(".build/release/apus"))))
     cases = chosen(options)
     with tempfile.TemporaryDirectory(prefix="apus-bench.", dir="/dev/shm") as memory, \
             tempfile.TemporaryDirectory(prefix="apus-bench.", dir="/var/tmp") as disk:
@@ -121,6 +124,7 @@ def main(description):
             result["results"] += placement(name, cases, all_servers, options)
         if not (options.quick or options.only or options.no_extremes):
             result["extremes"] = extremes.measure(all_servers)
+            result["configuration"] = configuration.measure(".build/release/apus")
         print(file=sys.stderr)
         stolen_now, _, elapsed_now = machine.processor_times()
         result["facts"]["steal"] = f"{100 * (stolen_now - stolen) / (elapsed_now - elapsed):.1f} %"

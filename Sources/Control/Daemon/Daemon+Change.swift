@@ -76,13 +76,14 @@ extension Daemon {
         let (changed, messages) = try await self.changed(by: change)
         let unreadable = if case .replace(_, let problems) = change { problems } else { self.unreadable }
         let surroundings = await self.surroundings()
-        let (before, oldProblems) = self.configuration.expanded(in: surroundings)
-        let (desired, newProblems) = changed.expanded(in: surroundings)
+        let before = self.configuration.expanded(in: surroundings, after: self.expanded)
+        let after = changed.expanded(in: surroundings, after: before)
+        let newProblems = after.problems
         // A fault that was there already does not forbid to change something else.
-        let known = Set((self.unreadable + oldProblems).map(\.cause))
+        let known = Set((self.unreadable + before.problems).map(\.cause))
         let added = (unreadable + newProblems).filter { $0.severity == .error && !known.contains($0.cause) }
         guard added.isEmpty || terms.keepGoing else { throw ChangeFailure.invalid(added) }
-        let steps = Plan.diff(self.running, desired)
+        let steps = Plan.diff(self.running, after.deployment)
         let words = steps.map(\.description)
         guard !terms.dryRun else {
             return ChangeReport(
@@ -100,14 +101,15 @@ extension Daemon {
                 self.listeners.tell(
                     .configuration, "\(self.generation)", words.joined(separator: "; "), at: .now())
             }
+            self.expanded = after
             self.unreadable = unreadable
             self.problems = unreadable + newProblems + faults + (await self.staleDisks(in: surroundings))
             self.configureChronicle()
             return ChangeReport(
                 generation: self.generation, steps: words, problems: self.problems, messages: messages)
         } catch {
-            let faults = await self.carryOut(Plan.diff(self.running, before))
-            self.problems = self.unreadable + oldProblems + faults + (await self.staleDisks(in: surroundings))
+            let faults = await self.carryOut(Plan.diff(self.running, before.deployment))
+            self.problems = self.unreadable + before.problems + faults + (await self.staleDisks(in: surroundings))
             throw error
         }
     }
@@ -118,20 +120,22 @@ extension Daemon {
     }
 
     private func save(_ configuration: Configuration) async throws {
-        let (file, mark) = (self.file, self.mark)
-        self.mark = try await Self.blocking {
+        let (file, mark, before) = (self.file, self.mark, self.text)
+        (self.mark, self.text) = try await Self.blocking {
             guard file.mark() == mark else { throw ChangeFailure.editedByHand(file.path) }
-            try file.save(configuration)
-            return file.mark()
+            var text = before
+            try file.save(text.text(of: configuration))
+            return (file.mark(), text)
         }
     }
 
     /// Serves the configuration as far as it can be served.
     func deploy() async {
         let surroundings = await self.surroundings()
-        let (desired, problems) = self.configuration.expanded(in: surroundings)
-        let faults = await self.carryOut(Plan.diff(self.running, desired))
-        self.problems = self.unreadable + problems + faults + (await self.staleDisks(in: surroundings))
+        let expanded = self.configuration.expanded(in: surroundings, after: self.expanded)
+        self.expanded = expanded
+        let faults = await self.carryOut(Plan.diff(self.running, expanded.deployment))
+        self.problems = self.unreadable + expanded.problems + faults + (await self.staleDisks(in: surroundings))
         self.configureChronicle()
         for problem in self.problems {
             self.logger.log(level: problem.severity == .error ? .error : .warning, "\(problem)")

@@ -33,7 +33,8 @@ extension Daemon {
 
     /// A target without the LUNs whose stores could not be opened.
     private func achievable(_ step: Step) -> Step {
-        guard case .setTarget(var target) = step else { return step }
+        guard case .setTarget(var target) = step, target.backstores.contains(where: { self.units[$0] == nil })
+        else { return step }
         for index in target.groups.indices {
             target.groups[index].luns = target.groups[index].luns.filter { self.units[$0.value] != nil }
         }

@@ -30,6 +30,10 @@ package actor Daemon {
     var generation = 0
     /// The file that `configuration` was read from or written to.
     var mark: ConfigurationFile.Mark?
+    /// What was written last.
+    var text = ConfigurationText()
+    /// What was made of `configuration` last.
+    var expanded: ExpandedConfiguration?
     var running = Deployment()
     var units: [String: ServedUnit] = [:]
     /// What of the file made no sense; it is kept there.

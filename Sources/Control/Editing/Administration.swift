@@ -80,8 +80,9 @@ package struct Administration: Sendable {
         let added = problems.filter { $0.severity == .error && !known.contains($0.cause) }
         guard added.isEmpty || request.keepGoing == true else { throw ChangeFailure.invalid(added) }
         if request.dryRun != true { try self.file.save(changed) }
-        let before = present.expanded(in: surroundings).deployment
-        let steps = Plan.diff(before, changed.expanded(in: surroundings).deployment).map(\.description)
+        let before = present.expanded(in: surroundings)
+        let after = changed.expanded(in: surroundings, after: before)
+        let steps = Plan.diff(before.deployment, after.deployment).map(\.description)
         return ChangeReport(generation: self.file.generation, steps: steps, problems: problems, messages: messages)
     }
 

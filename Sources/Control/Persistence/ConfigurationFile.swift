@@ -72,14 +72,19 @@ package struct ConfigurationFile: Sendable {
 
     /// Makes `configuration` the one on disk; durable when it returns.
     package func save(_ configuration: Configuration) throws(FileProblem) {
+        var text = ConfigurationText()
+        try self.save(text.text(of: configuration))
+    }
+
+    /// Makes a configuration, as `ConfigurationText` has it, the one on disk; durable when it returns.
+    func save(_ text: ByteBuffer) throws(FileProblem) {
         let folder = SystemFiles.folder(of: self.path)
+        let temporary = self.path + ".new"
         do {
             if !SystemFiles.exists(self.historyFolder) {
                 try SystemFiles.makeFolder(self.historyFolder, mode: 0o700)
                 try SystemFiles.giveToOwnerOfFolder(self.historyFolder)
             }
-            let text = JSONText.pretty(configuration.json)
-            let temporary = self.path + ".new"
             try SystemFiles.writeSecret(text, to: temporary)
             try SystemFiles.giveToOwnerOfFolder(temporary)
             if SystemFiles.exists(self.path) {
@@ -89,6 +94,8 @@ package struct ConfigurationFile: Sendable {
             try SystemFiles.rename(temporary, to: self.path)
             try SystemFiles.syncFolder(folder)
         } catch {
+            // Half of it on a full disk would be in the way of everything else.
+            try? SystemFiles.remove(temporary)
             throw FileProblem("write \(self.path)", error)
         }
         self.prune()

@@ -5,41 +5,83 @@ extension Configuration {
     /// What is to run, and what of the configuration cannot.
     ///
     /// Entries that have errors are left out; everything else runs.
-    package func expanded(in surroundings: Surroundings) -> (deployment: Deployment, problems: [Problem]) {
-        let problems = self.validate(in: surroundings)
-        let flawed = Set(problems.lazy.filter { $0.severity == .error }.map(\.path))
-        func isUsable(_ path: String) -> Bool {
-            !flawed.contains { $0 == path || $0.hasPrefix(path + ".") }
-        }
-        var expansion = Expansion(surroundings: surroundings)
-        for (index, object) in self.storageObjects.enumerated() where isUsable("storage_objects[\(index)]") {
-            expansion.add(object, servedBy: self.targets)
+    ///
+    /// - Parameter earlier: a configuration of which this one may have much: then it costs what differs, and little more.
+    package func expanded(
+        in surroundings: Surroundings, after earlier: ExpandedConfiguration? = nil
+    ) -> ExpandedConfiguration {
+        if let earlier, earlier.surroundings == surroundings, earlier.configuration == self { return earlier }
+        let unchanged = Unchanged(self, since: earlier)
+        let problems = self.validate(in: surroundings, unchanged)
+        let flaws = Flaws(problems)
+        var expansion = Expansion(surroundings: surroundings, unchanged: unchanged)
+        for (index, object) in self.storageObjects.enumerated() where flaws.spare("storage_objects", index) {
+            expansion.add(object, servedBy: self.targets, isUnchanged: unchanged.objects[index])
         }
         for (index, target) in self.targets.enumerated() {
-            expansion.add(target.sound(at: "targets[\(index)]", isUsable: isUsable))
+            if flaws.spareAll(of: "targets", index) {
+                expansion.add(target, isUnchanged: unchanged.targets[index])
+            } else {
+                expansion.add(target.sound(at: "targets[\(index)]", isUsable: flaws.spare), isUnchanged: false)
+            }
         }
         expansion.deployment.discovery = self.discoveryAuthentication
-        if let services = self.boot.services, isUsable("boot.services") {
+        if let services = self.boot.services, flaws.spare("boot.services") {
             expansion.start(services)
         }
-        for (index, client) in self.boot.clients.enumerated() where isUsable("boot.clients[\(index)]") {
+        for (index, client) in self.boot.clients.enumerated() where flaws.spare("boot.clients", index) {
             expansion.add(client)
         }
-        return (expansion.finish(), problems)
+        return ExpandedConfiguration(
+            configuration: self, surroundings: surroundings, deployment: expansion.finish(), problems: problems)
+    }
+}
+
+/// Where a configuration has errors.
+private struct Flaws {
+    private let paths: Set<String>
+    /// The entries of arrays at the top that have any: `targets[3`.
+    private let entries: Set<Substring>
+
+    init(_ problems: [Problem]) {
+        self.paths = Set(problems.lazy.filter { $0.severity == .error }.map(\.path))
+        self.entries = Set(self.paths.map { $0.prefix { $0 != "]" } })
+    }
+
+    /// Whether what is at `path`, and all of it, has none.
+    func spare(_ path: String) -> Bool {
+        !self.paths.contains { $0 == path || $0.hasPrefix(path + ".") }
+    }
+
+    func spare(_ key: String, _ index: Int) -> Bool {
+        self.spareAll(of: key, index) || self.spare("\(key)[\(index)]")
+    }
+
+    /// Whether an entry has none, nor has anything within its arrays.
+    func spareAll(of key: String, _ index: Int) -> Bool {
+        self.entries.isEmpty || !self.entries.contains("\(key)[\(index)")
     }
 }
 
 /// A deployment in the making.
 private struct Expansion {
     let surroundings: Surroundings
+    let unchanged: Unchanged
     var deployment = Deployment()
     private var wantedPortals: Set<PortalAddress> = []
 
-    init(surroundings: Surroundings) {
+    init(surroundings: Surroundings, unchanged: Unchanged) {
         self.surroundings = surroundings
+        self.unchanged = unchanged
     }
 
-    mutating func add(_ object: StorageObject, servedBy targets: [Target]) {
+    mutating func add(_ object: StorageObject, servedBy targets: [Target], isUnchanged: Bool) {
+        let path = object.path
+        // Groups make it depend on the targets, too.
+        if isUnchanged, object.aluaGroups.isEmpty, let known = self.unchanged.deployment.backstores[path] {
+            self.deployment.backstores[path] = known
+            return
+        }
         let kind: Backstore.Kind
         switch object.plugin {
         case "fileio":
@@ -49,21 +91,33 @@ private struct Expansion {
         case "ramdisk": kind = .ramdisk(size: object.size ?? 0, forgetful: object.nullIO ?? false)
         default: return
         }
-        self.deployment.backstores[object.path] = Backstore(
-            kind: kind, product: object.name, serial: object.wwn ?? Naming.serial(from: object.path),
+        self.deployment.backstores[path] = Backstore(
+            kind: kind, product: object.name, serial: object.wwn ?? Naming.serial(from: path),
             isReadOnly: object.readOnly ?? false, attributes: BackstoreAttributes(of: object))
         let access = AccessMap(of: object, in: targets)
-        self.deployment.access[object.path] = access == .standard ? nil : access
+        self.deployment.access[path] = access == .standard ? nil : access
     }
 
-    mutating func add(_ target: Target?) {
+    mutating func add(_ target: Target?, isUnchanged: Bool) {
         guard let target, target.fabric == "iscsi" else { return }
+        if isUnchanged, let known = self.unchanged.deployment.targets[target.wwn], self.serves(known, allOf: target) {
+            self.deployment.targets[target.wwn] = known
+            for group in known.groups { self.wantedPortals.formUnion(group.portals ?? []) }
+            return
+        }
         let groups = target.portalGroups.filter { $0.enable ?? true }.compactMap { group in
             for portal in self.portals(of: group) { self.want(portal) }
             return ServedGroup(group, portals: self.portals(of: group), backstores: self.deployment.backstores)
         }
         guard !groups.isEmpty else { return }
         self.deployment.targets[target.wwn] = ServedTarget(name: target.wwn, groups: groups.sorted { $0.tag < $1.tag })
+    }
+
+    /// Whether `known` has every LUN that the target has now.
+    private func serves(_ known: ServedTarget, allOf target: Target) -> Bool {
+        let luns = target.portalGroups.reduce(0) { $0 + ($1.enable ?? true ? $1.luns.count : 0) }
+        return known.groups.reduce(0) { $0 + $1.luns.count } == luns
+            && known.groups.allSatisfy { $0.luns.values.allSatisfy { self.deployment.backstores[$0] != nil } }
     }
 
     /// LIO's portal on `::` accepts IPv4 as well; here that is a portal of its own.

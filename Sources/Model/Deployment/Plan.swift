@@ -37,7 +37,7 @@ package enum Plan {
         // opened, and comes back. One that only loses a store is redefined before the store is closed.
         let withdrawn = old.targets.filter { name, target in
             guard let successor = new.targets[name] else { return true }
-            return !closing.isDisjoint(with: target.backstores)
+            return !closing.isEmpty && !opening.isEmpty && !closing.isDisjoint(with: target.backstores)
                 && !opening.isDisjoint(with: successor.backstores)
         }
         let defined = new.targets.filter { name, target in
@@ -51,11 +51,8 @@ package enum Plan {
         steps += early.filter { withdrawn[$0.name] == nil }.map(Step.setTarget)
         steps += closing.sorted().map(Step.closeBackstore)
         steps += opening.sorted().compactMap { name in new.backstores[name].map { .openBackstore(name, $0) } }
-        for (name, backstore) in new.backstores.sorted(by: { $0.key < $1.key })
-        where !opening.contains(name) && old.backstores[name] != backstore {
-            steps.append(.growBackstore(name, backstore))
-        }
-        for name in new.backstores.keys.sorted() {
+        steps += Self.grown(old.backstores, new.backstores, but: opening)
+        for name in opening.union(old.access.keys).union(new.access.keys).sorted() where new.backstores[name] != nil {
             let before = opening.contains(name) ? .standard : old.access[name] ?? .standard
             let wanted = new.access[name] ?? .standard
             if wanted != before { steps.append(.setAccess(name, wanted)) }
@@ -74,6 +71,13 @@ package enum Plan {
         case (_, nil): break
         }
         return steps
+    }
+
+    private static func grown(
+        _ old: [String: Backstore], _ new: [String: Backstore], but opening: Set<String>
+    ) -> [Step] {
+        new.filter { !opening.contains($0.key) && old[$0.key] != $0.value }.sorted { $0.key < $1.key }
+            .map { .growBackstore($0.key, $0.value) }
     }
 
     /// The keys of `one` whose values `other` has not, but for another size.

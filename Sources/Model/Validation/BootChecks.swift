@@ -135,7 +135,7 @@ extension Validation {
             }
             // What follows from a wrong name is not worth a second message.
             if hasName || client.targetName != nil {
-                self.claim(target: client.effectiveTargetName, at: "\(path).target_name")
+                self.claim(target: client.effectiveTargetName, at: .other("\(path).target_name"))
             }
             if hasName || client.initiatorName != nil {
                 self.checkInitiator(of: client, at: "\(path).initiator_name", &seen)
@@ -211,7 +211,7 @@ extension Validation {
         switch client.source {
         case .disk(let disk):
             if disk.hasPrefix("/") {
-                self.claim(disk: disk, at: "\(path).disk")
+                self.claim(disk: disk, at: .other("\(path).disk"))
             } else {
                 self.error("\(path).disk", "\(disk) is not an absolute path", "begin it with /")
             }
@@ -222,7 +222,9 @@ extension Validation {
             }
         case .image(let name):
             guard let surroundings = self.surroundings else { return }
-            if hasName { self.claim(disk: surroundings.diskPath(ofClient: client.name), at: "\(path).image") }
+            if hasName {
+                self.claim(disk: surroundings.diskPath(ofClient: client.name), at: .other("\(path).image"))
+            }
             guard let image = surroundings.images[name] else {
                 let known = surroundings.images.keys.sorted().joined(separator: ", ")
                 self.error(

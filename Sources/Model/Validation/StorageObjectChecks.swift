@@ -3,26 +3,27 @@
 
 extension Validation {
     mutating func checkStorageObjects() {
-        var paths: [String: String] = [:]
-        var serials: [String: String] = [:]
+        var paths: [String: Place] = [:]
+        var serials: [String: Place] = [:]
         for (index, object) in self.configuration.storageObjects.enumerated() {
-            let path = "storage_objects[\(index)]"
-            if let flaw = Naming.flaw(inBackstoreName: object.name) {
-                self.error("\(path).name", "\(object.name) cannot be a backstore's name: \(flaw)", "choose another")
-            }
-            if let other = paths[object.path] {
+            let place = Place.object(index)
+            if let other = paths.updateValue(place, forKey: object.path) {
                 self.error(
-                    "\(path).name", "\(object.plugin)/\(object.name) exists already, at \(other)",
+                    "\(place).name", "\(object.plugin)/\(object.name) exists already, at \(other)",
                     "choose another name")
             }
-            paths[object.path] = path
-            if let serial = object.wwn {
-                if let other = serials[serial] {
-                    self.error(
-                        "\(path).wwn", "\(serial) is already the serial number at \(other)",
-                        "remove wwn to get one of its own: initiators would take both for one disk")
-                }
-                serials[serial] = path
+            if let serial = object.wwn, let other = serials.updateValue(place, forKey: serial) {
+                self.error(
+                    "\(place).wwn", "\(serial) is already the serial number at \(other)",
+                    "remove wwn to get one of its own: initiators would take both for one disk")
+            }
+            if let dev = object.dev, dev.hasPrefix("/"), object.plugin == "fileio" || object.plugin == "block" {
+                self.claim(disk: dev, at: place)
+            }
+            guard !self.unchanged.objects[index] else { continue }
+            let path = "\(place)"
+            if let flaw = Naming.flaw(inBackstoreName: object.name) {
+                self.error("\(path).name", "\(object.name) cannot be a backstore's name: \(flaw)", "choose another")
             }
             self.checkMedium(of: object, at: path)
             self.checkALUAGroups(of: object, at: path)
@@ -60,7 +61,6 @@ extension Validation {
                 self.error("\(path).dev", "no absolute path is given", "name the file or device: /srv/disk.img")
                 return
             }
-            self.claim(disk: dev, at: path)
         case "ramdisk":
             if object.size == nil {
                 self.error("\(path).size", "a ramdisk needs a size", "give the size in bytes")

@@ -5,12 +5,17 @@ extension Validation {
     mutating func checkTargets() {
         let backstores = Set(self.configuration.storageObjects.map(\.path))
         for (index, target) in self.configuration.targets.enumerated() {
+            let place = Place.targetName(index)
+            if self.unchanged.targets[index], target.fabric == "iscsi", target.hasBackstores(among: backstores) {
+                self.claim(target: target.wwn, at: place, isKnown: true)
+                continue
+            }
             let path = "targets[\(index)]"
             guard target.fabric == "iscsi" else {
                 self.warn("\(path).fabric", "\(target.fabric) targets are not served", "the entry is kept")
                 continue
             }
-            self.claim(target: target.wwn, at: "\(path).wwn")
+            self.claim(target: target.wwn, at: place)
             var portals: [PortalAddress: Int] = [:]
             var tags: Set<Int> = []
             for (index, group) in target.portalGroups.enumerated() {
@@ -102,5 +107,12 @@ extension Validation {
             }
             seen.append(portal)
         }
+    }
+}
+
+extension Target {
+    /// Whether there is a backstore for every LUN.
+    fileprivate func hasBackstores(among paths: Set<String>) -> Bool {
+        self.portalGroups.allSatisfy { $0.luns.allSatisfy { paths.contains($0.storageObject) } }
     }
 }

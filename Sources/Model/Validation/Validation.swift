@@ -6,7 +6,12 @@ extension Configuration {
     ///
     /// With `surroundings`, images that clients name are looked for there.
     package func validate(in surroundings: Surroundings? = nil) -> [Problem] {
-        var validation = Validation(configuration: self, surroundings: surroundings)
+        self.validate(in: surroundings, Unchanged(self, since: nil))
+    }
+
+    /// - Parameter unchanged: what need not be looked at but for what it shares with others.
+    func validate(in surroundings: Surroundings?, _ unchanged: Unchanged) -> [Problem] {
+        var validation = Validation(configuration: self, surroundings: surroundings, unchanged: unchanged)
         validation.checkStorageObjects()
         validation.checkDiscovery()
         validation.checkTargets()
@@ -20,15 +25,32 @@ extension Configuration {
 struct Validation {
     let configuration: Configuration
     let surroundings: Surroundings?
+    let unchanged: Unchanged
     var problems: [Problem] = []
     /// Where each file or device is used, by its path.
-    var diskUsers: [String: String] = [:]
+    private var diskUsers: [String: Place] = [:]
     /// Where each target name is used.
-    var targetNames: [String: String] = [:]
+    private var targetNames: [String: Place] = [:]
 
-    init(configuration: Configuration, surroundings: Surroundings?) {
+    /// A JSON path that is put into words only where somebody needs them.
+    enum Place: CustomStringConvertible {
+        case object(Int)
+        case targetName(Int)
+        case other(String)
+
+        var description: String {
+            switch self {
+            case .object(let index): "storage_objects[\(index)]"
+            case .targetName(let index): "targets[\(index)].wwn"
+            case .other(let path): path
+            }
+        }
+    }
+
+    init(configuration: Configuration, surroundings: Surroundings?, unchanged: Unchanged) {
         self.configuration = configuration
         self.surroundings = surroundings
+        self.unchanged = unchanged
     }
 
     mutating func error(_ path: String, _ cause: String, _ remedy: String) {
@@ -40,21 +62,23 @@ struct Validation {
     }
 
     /// Notes that `disk` is written through `path`; two writers would destroy each other's data.
-    mutating func claim(disk: String, at path: String) {
+    mutating func claim(disk: String, at place: Place) {
         if let other = self.diskUsers[disk] {
-            self.error(path, "\(disk) is already used at \(other)", "give each its own file")
+            self.error("\(place)", "\(disk) is already used at \(other)", "give each its own file")
         } else {
-            self.diskUsers[disk] = path
+            self.diskUsers[disk] = place
         }
     }
 
-    mutating func claim(target name: String, at path: String) {
-        if let flaw = Naming.flaw(inISCSIName: name) {
-            self.error(path, "\(name) is not an iSCSI name: \(flaw)", "write a name like \(Naming.prefix):disk1")
+    /// - Parameter isKnown: whether it was found to be a name before.
+    mutating func claim(target name: String, at place: Place, isKnown: Bool = false) {
+        if !isKnown, let flaw = Naming.flaw(inISCSIName: name) {
+            self.error(
+                "\(place)", "\(name) is not an iSCSI name: \(flaw)", "write a name like \(Naming.prefix):disk1")
         } else if let other = self.targetNames[name] {
-            self.error(path, "\(name) is already the target at \(other)", "give each target its own name")
+            self.error("\(place)", "\(name) is already the target at \(other)", "give each target its own name")
         } else {
-            self.targetNames[name] = path
+            self.targetNames[name] = place
         }
     }
 
