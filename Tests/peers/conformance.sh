@@ -43,6 +43,8 @@ lun file "$ordinary" "$work/file.img" --size 1G
 lun ram "$ordinary" --ram 1G
 lun file-4096 "$ordinary" "$work/big.img" --size 1G --block-size 4096
 lun thick "$ordinary" "$work/thick.img" --size 1G --thick
+lun encrypted "$ordinary" "$work/encrypted.img" --size 1G --encrypt
+lun encrypted-ram '^Sanitize\.' --ram 1G --encrypt
 lun removable '^(PreventAllow|StartStopUnit)\.' "$work/removable.img" --size 1G --removable
 lun multipath '^MultipathIO\.' --ram 1G --portal 127.0.0.1:0
 # CHAP, from libiscsi 1.20 on: its tests answer with MD5 whatever the target chooses, and want user names that look like
@@ -58,6 +60,23 @@ for lun in "${luns[@]}"; do
     wait "${lun#*:}" || failures=$((failures + 1))
     cat "$work/results.${lun%:*}" >>"$work/results"
 done
+
+# A test that skips itself on a kind of LUN which it is not for is not for it: `elsewhere`, if it passes on another.
+awk '
+    FNR == 1 { file++ }
+    file == 1 {
+        if ($0 ~ /^#/ || $3 != "elsewhere") next
+        known++
+        lun[known] = "^(" $1 ")$"; test[known] = "^(" $2 ")$"
+        next
+    }
+    file == 2 { if ($2 == "pass") passes[$3] = 1; next }
+    $2 == "skip" && $3 in passes {
+        for (i = 1; i <= known; i++) if ($1 ~ lun[i] && $3 ~ test[i]) { sub(/skip/, "elsewhere"); break }
+    }
+    { print }
+' "$tools/suite-exceptions" "$work/results" "$work/results" >"$work/told"
+mv "$work/told" "$work/results"
 
 # Every result beside what is known of it: LUN-pattern TEST-pattern RESULT REASON…
 awk '

@@ -29,7 +29,9 @@ package final class RAMStore: GrowingStore {
         self.discards = discards
         self.blockCount = Atomic(blockCount)
         self.info = BlockInfo(
-            geometry: BlockGeometry(blockSize: blockSize, blockCount: blockCount),
+            // Memory comes and goes by pages.
+            geometry: BlockGeometry(
+                blockSize: blockSize, physicalBlockExponent: blockSize == 512 ? 3 : 0, blockCount: blockCount),
             capabilities: thin && !discards ? [.unmap, .unmapZeroes] : [],
             maxUnmapBlocks: UInt32(clamping: Limits.unmapBytes / UInt64(blockSize)),
             maxAtomicBlocks: UInt32(Limits.atomicBytes / blockSize))
