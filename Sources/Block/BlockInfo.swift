@@ -91,6 +91,8 @@ public struct BlockCapabilities: OptionSet, Hashable, Sendable {
     public static let rotational = BlockCapabilities(rawValue: 1 << 4)
     /// `usage` tells how much space is taken.
     public static let tellsUsage = BlockCapabilities(rawValue: 1 << 5)
+    /// `writeZeroes` that may not unmap leaves blocks anchored, and `extent` tells them from others.
+    public static let anchors = BlockCapabilities(rawValue: 1 << 7)
     /// What is stored is encrypted with a key that `replaceKey` replaces.
     public static let encrypts = BlockCapabilities(rawValue: 1 << 6)
 }

@@ -78,8 +78,18 @@ public enum BlockReply: Sendable {
     case data(ByteBuffer)
     /// The first differing byte's offset from the start of the compared range.
     case miscompare(byteOffset: Int)
-    /// The first `count` blocks of the range, at least one, all take space or all do not. More may be alike.
-    case extent(count: UInt32, isMapped: Bool)
+    /// The first `count` blocks of the range, at least one, are all in this state. More may be.
+    case extent(count: UInt32, ProvisioningState)
     /// Bytes that the store takes where it lies, and bytes that it could still get there.
     case usage(takenBytes: UInt64, freeBytes: UInt64)
+}
+
+/// What a store keeps for a block (SBC-3: logical block provisioning).
+public enum ProvisioningState: Sendable, Hashable {
+    /// Its data.
+    case mapped
+    /// Nothing.
+    case deallocated
+    /// Space for its data, which has not been written: it reads as zeroes, and writing it cannot fail for want of space.
+    case anchored
 }

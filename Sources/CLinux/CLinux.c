@@ -9,6 +9,7 @@
 #include <string.h>
 #include <sys/stat.h>
 #include <fcntl.h>
+#include <linux/fiemap.h>
 #include <linux/fs.h>
 #include <linux/magic.h>
 #include <sys/ioctl.h>
@@ -47,6 +48,30 @@ int clinux_punch_hole(int fd, off_t offset, off_t length) {
 
 int clinux_zero_range(int fd, off_t offset, off_t length) {
     return result(fallocate(fd, FALLOC_FL_ZERO_RANGE | FALLOC_FL_KEEP_SIZE, offset, length));
+}
+
+int clinux_is_reserved(int fd, uint64_t offset, uint64_t length, uint64_t *alike) {
+    // A map with room for one extent.
+    struct {
+        struct fiemap map;
+        struct fiemap_extent extent;
+    } request = {.map = {.fm_start = offset, .fm_length = length, .fm_extent_count = 1}};
+    *alike = length;
+    int status = result(ioctl(fd, FS_IOC_FIEMAP, &request.map));
+    if (status < 0 || request.map.fm_mapped_extents == 0) return status;
+    const struct fiemap_extent *extent = &request.extent;
+    if (extent->fe_logical > offset) {
+        *alike = extent->fe_logical - offset;
+        return 0;
+    }
+    *alike = extent->fe_logical + extent->fe_length - offset;
+    return 1;
+}
+
+bool clinux_can_reserve(int fd) {
+    struct statfs system;
+    if (fstatfs(fd, &system) < 0) return false;
+    return system.f_type == EXT4_SUPER_MAGIC || system.f_type == XFS_SUPER_MAGIC || system.f_type == BTRFS_SUPER_MAGIC;
 }
 
 int clinux_device_size(int fd, uint64_t *bytes) { return result(ioctl(fd, BLKGETSIZE64, bytes)); }

@@ -27,6 +27,9 @@ package enum ServerLimits {
     /// keep their pace. A terabyte takes two hours, as on a hard disk.
     package static let sanitizeBytesPerSecond: UInt64 = 128 << 20
 
+    /// How often a thin unit's space is looked at: soon enough to act before a file system that is nearly full is so.
+    package static let spaceInterval = TimeAmount.seconds(5)
+
     /// Bytes that stores may be bringing for one connection's reads at a time; further reads wait.
     package static let requestedReadBytes = 16 * Self.readChunkBytes
 }

@@ -2,6 +2,7 @@
 // SPDX-FileCopyrightText: the Apus authors
 
 package import Block
+package import NIOCore
 package import SCSI
 import Synchronization
 
@@ -15,6 +16,7 @@ package final class ServedUnit: Sendable {
     private let memory: MemoryQueue?
     let sanitizeRunner = SanitizeRunner()
     let latency = LatencyCounters()
+    private let spaceWatch = SpaceWatch()
     private let waiting = Mutex<[TaskTicket: Waiting]>([:])
 
     /// A task that waits for its turn: which has come already, or what is then to be done.
@@ -26,9 +28,11 @@ package final class ServedUnit: Sendable {
     /// - Parameters:
     ///   - info: what is reported of the store, where that is not the store's own word.
     ///   - keeper: where the unit's memory is kept; without one it remembers nothing.
+    ///   - spaceInterval: how often the store's space is looked at while an initiator wants to be told of thresholds.
     package init(
         identity: LogicalUnitIdentity, store: any BlockStore,
-        info: BlockInfo? = nil, settings: LogicalUnitSettings = LogicalUnitSettings(), keeper: UnitKeeper? = nil
+        info: BlockInfo? = nil, settings: LogicalUnitSettings = LogicalUnitSettings(), keeper: UnitKeeper? = nil,
+        spaceInterval: TimeAmount = ServerLimits.spaceInterval
     ) {
         self.identity = identity
         self.store = store
@@ -36,6 +40,9 @@ package final class ServedUnit: Sendable {
         self.state = Mutex(
             LogicalUnit(identity: identity, info: info ?? store.info, settings: settings, memory: keeper?.memory))
         self.memory = keeper.map(MemoryQueue.init)
+        if self.store.info.capabilities.contains([.unmap, .tellsUsage]) {
+            self.spaceWatch.begin(self, every: spaceInterval)
+        }
     }
 
     /// How long its reads and writes took, whoever sent them.
@@ -43,6 +50,7 @@ package final class ServedUnit: Sendable {
 
     /// Ends what the unit does by itself, before its store is closed.
     package func stop() async {
+        self.spaceWatch.stop()
         await self.sanitizeRunner.stop()
     }
 

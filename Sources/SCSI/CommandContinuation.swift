@@ -13,6 +13,8 @@ package enum CommandContinuation: Sendable {
 
     // VERIFY and WRITE AND VERIFY
     case verifyReadable(BlockRange)
+    /// The last of it is being read; GOOD when it has been.
+    case verified
     case verifyData(BlockRange)
     case verifyPattern(BlockRange)
     case verifiedPattern(rest: BlockRange, ByteBuffer)
@@ -29,7 +31,9 @@ package enum CommandContinuation: Sendable {
     case orWriteWritten(OrWrite)
 
     // UNMAP, WRITE SAME, GET LBA STATUS
-    case unmap(parameterListLength: Int)
+    case unmap(parameterListLength: Int, anchors: Bool)
+    /// The ranges that are still to be anchored.
+    case anchor(ArraySlice<BlockRange>)
     case writeSame(BlockRange, mayUnmap: Bool, durable: Bool)
 
     case lbaStatus(LBAStatus)
@@ -46,15 +50,25 @@ package enum CommandContinuation: Sendable {
     case modeSelect(ModeSelect)
     case persistentReserveOut(PersistentReserveOut)
     case setTargetPortGroups(parameterListLength: Int)
+    /// Blocks from `lba` on are being read.
+    case selfTest(SelfTest, lba: UInt64)
     /// What the unit remembers is being kept; then the command is over.
     case remembered(CommandResult)
+
+    /// Whether a store that fails to read fails a verification.
+    var isVerification: Bool {
+        switch self {
+        case .verifyReadable, .verified, .verifiedPattern, .compared, .verifyWritten: true
+        default: false
+        }
+    }
 }
 
 extension LogicalUnit {
     /// The store has done what `.perform` asked for.
     mutating func resume(_ continuation: CommandContinuation, performed reply: BlockReply) -> TaskStep {
         switch (continuation, reply) {
-        case (.good, _): .finish(.good)
+        case (.good, _), (.verified, _): .finish(.good)
         case (.read(let range), _): .read(range)
         case (.verifyReadable(let range), _): self.verifyReadable(range)
         case (.verifyWritten(let range, let data), .done): .perform(.compare(range, data), .compared)
@@ -66,9 +80,10 @@ extension LogicalUnit {
         case (.orWriteWritten(let operation), .miscompare): .perform(.read(operation.range), .orWriteRead(operation))
         case (.logUsage(let request), .usage(let taken, let free)):
             self.logUsage(request, takenBytes: taken, freeBytes: free)
+        case (.selfTest(let test, _), _): self.passed(test)
         case (.saveModePages, _): self.remembering(.good)
-        case (.lbaStatus(let status), .extent(let count, let isMapped)):
-            self.lbaStatus(status, count, isMapped: isMapped)
+        case (.lbaStatus(let status), .extent(let count, let state)): self.lbaStatus(status, count, state)
+        case (.anchor(let rest), _): self.anchor(rest)
         default: preconditionFailure("\(continuation) cannot go on with \(reply)")
         }
     }
@@ -83,7 +98,7 @@ extension LogicalUnit {
         case .writeAndVerify(let range, let compare): self.writeAndVerify(range, compare: compare, data)
         case .compareAndWrite(let range, let durable): self.compareAndWrite(range, durable: durable, data)
         case .orWrite(let operation): self.orWrite(operation, mask: data)
-        case .unmap(let length): self.unmap(parameterListLength: length, data)
+        case .unmap(let length, let anchors): self.unmap(parameterListLength: length, anchors: anchors, data)
         case .writeSame(let range, let mayUnmap, let durable):
             self.writeSame(range, mayUnmap: mayUnmap, durable: durable, data)
         case .writeAtomic(let range, let durable): self.writeAtomic(range, durable: durable, data)

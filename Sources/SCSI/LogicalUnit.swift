@@ -38,6 +38,12 @@ package struct LogicalUnit: Sendable {
     var savedModePages: [UInt16: [UInt8]] = [:]
     /// What SET IDENTIFYING INFORMATION set, by its type.
     var identifyingInformation: [UInt8: [UInt8]] = [:]
+    var counters = UnitCounters()
+    /// The newest first.
+    var selfTests: [SelfTest.Result] = []
+    /// The thresholds of the space that were reached when it was looked at last.
+    var reachedThresholds = Self.noThresholdReached
+    static let noThresholdReached = [Bool](repeating: false, count: ProvisioningModePage.Resource.allCases.count)
     /// Nil where nothing keeps the unit's memory: APTPL and saved pages are then refused.
     var memoryState: MemoryState?
 
@@ -112,6 +118,8 @@ package struct LogicalUnit: Sendable {
     ) -> TaskStep {
         switch event {
         case .performed(.failure(let error)):
+            if case .selfTest(let test, let lba) = continuation { return self.failed(test, at: lba) }
+            if continuation.isVerification, error.kind == .read { self.counters.verifications.failures &+= 1 }
             return .finish(self.failed(error))
         case .performed(.success(let reply)):
             return self.resume(continuation, performed: reply)
@@ -131,7 +139,8 @@ package struct LogicalUnit: Sendable {
     }
 
     /// Sense data for a store that failed.
-    package func failed(_ error: BlockError) -> CommandResult {
+    package mutating func failed(_ error: BlockError) -> CommandResult {
+        self.counters.count(error)
         let sense: Sense =
             switch error.kind {
             case .read: Sense(.mediumError, .unrecoveredReadError)

@@ -104,11 +104,11 @@ struct EveryStoreTests {
             (240, 560, false), (799, 1, false),
         ] {
             let rest = BlockRange(lba: lba, count: UInt32(800 - lba))
-            guard case .extent(let found, let isFoundMapped) = try await store.performed(.extent(rest)) else {
+            guard case .extent(let found, let state) = try await store.performed(.extent(rest)) else {
                 Issue.record("no extent at \(lba)")
                 return
             }
-            #expect(isFoundMapped == isMapped, "at \(lba)")
+            #expect((state == .mapped) == isMapped, "at \(lba)")
             // A ramdisk looks at one mebibyte at most.
             #expect(
                 found == min(count, UInt32((1 << 20) / store.info.geometry.blockSize)) || found == count, "at \(lba)")

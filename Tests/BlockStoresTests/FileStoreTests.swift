@@ -65,6 +65,27 @@ struct FileStoreTests {
         try store.close()
     }
 
+    @Test func `space is kept for blocks that hold nothing, where the file system tells of it`() async throws {
+        let store = try self.open(.init(size: 1 << 20))
+        defer { try? store.close() }
+        // ext4, XFS and Btrfs do; other file systems write zeroes instead.
+        guard store.info.capabilities.contains(.anchors) else { return }
+        try await store.write(BlockRange(lba: 64, count: 64), [UInt8](repeating: 1, count: 64 * 512))
+        _ = try await store.performed(.flush)
+        _ = try await store.performed(.writeZeroes(BlockRange(lba: 64, count: 128), mayUnmap: false, durable: true))
+        #expect(status(self.path).st_blocks >= 128)
+        #expect(try await store.read(BlockRange(lba: 64, count: 128)).allSatisfy { $0 == 0 })
+        var states: [String] = []
+        var lba: UInt64 = 0
+        while lba < 2048 {
+            let rest = BlockRange(lba: lba, count: UInt32(2048 - lba))
+            guard case .extent(let count, let state) = try await store.performed(.extent(rest)) else { break }
+            states.append("\(state) \(lba)+\(count)")
+            lba += UInt64(count)
+        }
+        #expect(states == ["deallocated 0+64", "anchored 64+128", "deallocated 192+1856"])
+    }
+
     @Test func `zeroes may give space back only where that is allowed`() async throws {
         let store = try self.open(.init(size: 1 << 20))
         let all = BlockRange(lba: 0, count: 2048)

@@ -119,7 +119,7 @@ extension Device {
             self.store(replacement, in: range)
         case .extent(let range):
             _ = self.slice(range)
-            return .success(.extent(count: 1, isMapped: true))
+            return .success(.extent(count: 1, .mapped))
         case .usage:
             return .success(.usage(takenBytes: 1 << 20, freeBytes: 1 << 20))
         case .flush, .replaceKey:

@@ -78,7 +78,7 @@ struct ArrayMedium {
         case .extent(let range):
             self.log.append("extent \(range.lba)+\(range.count)")
             return .success(
-                self.extents.isEmpty ? .extent(count: range.count, isMapped: false) : self.extents.removeFirst())
+                self.extents.isEmpty ? .extent(count: range.count, .deallocated) : self.extents.removeFirst())
         case .compareAndWrite(let range, let expected, let replacement, let durable):
             self.log.append("compare and write \(range.lba)+\(range.count)\(durable ? " durable" : "")")
             if let interference {

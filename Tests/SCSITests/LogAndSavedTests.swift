@@ -16,10 +16,12 @@ struct LogSenseTests {
 
     @Test func `the supported pages, with and without subpages`() {
         var test = UnitUnderTest(capabilities: Self.thin)
-        #expect(Self.data(&test, "4D 00 40 00 00 00 00 00 FF 00") == bytes("00 00 0003 00 0C 2F"))
-        #expect(Self.data(&test, "4D 00 40 FF 00 00 00 00 FF 00") == bytes("40 FF 0008 0000 00FF 0C00 2F00"))
+        #expect(Self.data(&test, "4D 00 40 00 00 00 00 00 FF 00") == bytes("00 00 0009 00 02 03 05 06 0C 10 19 2F"))
+        #expect(
+            Self.data(&test, "4D 00 40 FF 00 00 00 00 FF 00")
+                == bytes("40 FF 0014 0000 00FF 0200 0300 0500 0600 0C00 1000 1900 2F00"))
         var thick = UnitUnderTest(capabilities: [.tellsUsage])
-        #expect(Self.data(&thick, "4D 00 40 00 00 00 00 00 FF 00") == bytes("00 00 0002 00 2F"))
+        #expect(Self.data(&thick, "4D 00 40 00 00 00 00 00 FF 00") == bytes("00 00 0008 00 02 03 05 06 10 19 2F"))
     }
 
     @Test func `a thin unit tells what it takes and what is free, in mebibytes`() {
@@ -37,18 +39,196 @@ struct LogSenseTests {
         #expect(test.execute(bytes("4D 00 4C 00 00 00 00 00 FF 00")).senseText == "03/11/00")
     }
 
+    /// The eight-byte counter of a page's parameter.
+    static func counter(_ test: inout UnitUnderTest, _ page: UInt8, _ parameter: UInt8, control: UInt8 = 0x40)
+        -> UInt64?
+    {
+        let data = Self.data(&test, "4D 00 \(hex(control | page)) 00 00 00 \(hex(parameter)) 00 FF 00")
+        guard let data, data.count >= 16, data[5] == parameter, data[6] == 0x02, data[7] == 8 else { return nil }
+        return data[8..<16].reduce(0) { $0 << 8 | UInt64($1) }
+    }
+
+    @Test func `counters tell the bytes that went through and the errors that nobody corrected`() {
+        var test = UnitUnderTest()
+        #expect(test.execute(bytes("28 00 00 00 00 00 00 00 04 00")).status == .good)
+        #expect(
+            test.execute(bytes("2A 00 00 00 00 00 00 00 02 00"), dataOut: [UInt8](repeating: 1, count: 1024)).status
+                == .good)
+        #expect(test.execute(bytes("2F 00 00 00 00 00 00 00 08 00")).status == .good)
+        test.medium.failure = BlockError(.read, "x")
+        #expect(test.execute(bytes("2F 00 00 00 00 00 00 00 01 00")).senseText == "03/11/00")
+        test.medium.failure = BlockError(.write, "x")
+        #expect(
+            test.execute(bytes("2A 00 00 00 00 00 00 00 02 00"), dataOut: [UInt8](repeating: 1, count: 1024)).senseText
+                == "03/0C/00")
+        test.medium.failure = nil
+        #expect(Self.counter(&test, 0x03, 5) == 4 * 512)
+        #expect(Self.counter(&test, 0x03, 6) == 1)
+        #expect(Self.counter(&test, 0x02, 5) == 4 * 512)
+        #expect(Self.counter(&test, 0x02, 6) == 1)
+        #expect(Self.counter(&test, 0x05, 5) == 9 * 512)
+        #expect(Self.counter(&test, 0x05, 6) == 1)
+        #expect(Self.counter(&test, 0x06, 0) == 0)
+        #expect(Self.counter(&test, 0x03, 5, control: 0xC0) == 0)
+        #expect(Self.counter(&test, 0x03, 5, control: 0x00) == .max)
+        let statistics = Self.data(&test, "4D 00 59 00 00 00 00 00 FF 00")
+        #expect(statistics?.prefix(8) == bytes("19 00 0044 0001 03 40")[...])
+        #expect(statistics?[8..<24] == bytes("0000000000000001 0000000000000002")[...])
+        #expect(statistics?[24..<40] == bytes("0000000000000004 0000000000000004")[...])
+    }
+
+    @Test func `LOG SELECT lets a page's counters begin anew, and tells the other nexuses`() {
+        var test = UnitUnderTest()
+        let other = UnitUnderTest.nexus(2)
+        test.unit.nexusBegan(other)
+        _ = test.run([0], from: other)
+        test.medium.failure = BlockError(.read, "x")
+        _ = test.execute(bytes("28 00 00 00 00 00 00 00 04 00"))
+        test.medium.failure = nil
+        #expect(test.run(bytes("4C 02 42 00 00 00 00 00 00 00"))?.status == .good)
+        #expect(test.run([0], from: other)?.senseText == "06/2A/02")
+        #expect(Self.counter(&test, 0x03, 6) == 1)
+        #expect(test.run(bytes("4C 02 43 00 00 00 00 00 00 00"))?.status == .good)
+        #expect(Self.counter(&test, 0x03, 6) == 0)
+        #expect(Self.counter(&test, 0x03, 5) == 4 * 512)
+        #expect(test.run(bytes("4C 00 C0 00 00 00 00 00 00 00"))?.status == .good)
+        #expect(Self.counter(&test, 0x03, 5) == 0)
+        for bad in ["4C 03 40", "4C 02 40 00 00 00 00 00 04 00", "4C 02 4D", "4C 02 40 01"] {
+            #expect(test.run(bytes(bad))?.senseText == "05/24/00", "\(bad)")
+        }
+    }
+
     @Test func `no exceptions, and no thermometer`() {
         var test = UnitUnderTest()
         #expect(Self.data(&test, "4D 00 6F 00 00 00 00 00 FF 00") == bytes("2F 00 0008 0000 03 04 00 00 FF 00"))
     }
 
     @Test(arguments: [
-        "4D 00 42 00 00 00 00 00 FF 00", "4D 00 4C 00 00 00 00 00 FF 00", "4D 01 40 00 00 00 00 00 FF 00",
+        "4D 00 4D 00 00 00 00 00 FF 00", "4D 00 4C 00 00 00 00 00 FF 00", "4D 01 40 00 00 00 00 00 FF 00",
         "4D 00 6F 01 00 00 00 00 FF 00", "4D 00 6F 00 00 00 01 00 FF 00", "4D 00 40 00 00 00 01 00 FF 00",
     ])
     func `what is not there is a bad field`(_ cdb: String) {
         var test = UnitUnderTest()
         #expect(test.run(bytes(cdb))?.senseText == "05/24/00")
+    }
+}
+
+@Suite("SEND DIAGNOSTIC")
+struct SelfTestTests {
+    private static func results(_ test: inout UnitUnderTest) -> [UInt8] {
+        LogSenseTests.data(&test, "4D 00 50 00 00 00 00 02 00 00") ?? []
+    }
+
+    @Test(
+        arguments: [
+            ("1D 04", 0b000, ["read 0+1", "read 2048+1", "read 4095+1"]),
+            ("1D 20", 0b001, ["read 0+1", "read 2048+1", "read 4095+1"]),
+            ("1D A0", 0b101, ["read 0+1", "read 2048+1", "read 4095+1"]),
+            ("1D C0", 0b110, ["read 0+2048", "read 2048+2048"]),
+        ] as [(String, UInt8, [String])])
+    func `a self-test reads, and its result is kept`(_ cdb: String, _ code: UInt8, _ requests: [String]) {
+        var test = UnitUnderTest(blockCount: 4096)
+        #expect(test.execute(bytes(cdb)).status == .good)
+        #expect(test.medium.log == requests)
+        let results = Self.results(&test)
+        #expect(results.count == 4 + 20 * 20)
+        #expect(
+            results[..<24] == bytes("10 00 0190 0001 03 10 \(hex(code << 5)) 00 0000 FFFFFFFFFFFFFFFF 00 00 00 00")[...]
+        )
+        #expect(results[24..<32] == bytes("0002 03 10 00000000")[...])
+    }
+
+    @Test func `one that cannot read fails, and tells where`() {
+        var test = UnitUnderTest(blockCount: 4096)
+        #expect(test.execute(bytes("1D A0")).status == .good)
+        test.medium.failure = BlockError(.read, "x")
+        #expect(test.execute(bytes("1D C0")).senseText == "04/3E/03")
+        test.medium.failure = nil
+        let results = Self.results(&test)
+        #expect(results[..<24] == bytes("10 00 0190 0001 03 10 C6 00 0000 0000000000000000 04 3E 03 00")[...])
+        #expect(results[24..<29] == bytes("0002 03 10 A0")[...])
+        #expect(test.run(bytes("4C 02 50 00 00 00 00 00 00 00"))?.status == .good)
+        #expect(Self.results(&test)[8] == 0)
+    }
+
+    @Test(arguments: ["1D 40", "1D 80", "1D E0", "1D 24", "1D 10 00 00 04"])
+    func `what there is not is refused`(_ cdb: String) {
+        var test = UnitUnderTest()
+        #expect(test.run(bytes(cdb))?.senseText == "05/24/00")
+        #expect(test.run(bytes("1D 00"))?.status == .good)
+    }
+
+    @Test func `the smallest medium has one block to read`() {
+        var test = UnitUnderTest(blockCount: 1)
+        #expect(test.execute(bytes("1D 04")).status == .good)
+        #expect(test.medium.log == ["read 0+1"])
+    }
+}
+
+@Suite("Thresholds of a thin unit's space")
+struct SpaceThresholdTests {
+    /// The page with thresholds of 10 MiB left and 100 MiB taken.
+    private static let both = "5C 02 00 1C 00 0000000000000000000000 80 01 0000 0000000A 81 02 0000 00000064"
+
+    private static func observe(_ test: inout UnitUnderTest, taken: UInt64, free: UInt64) -> String? {
+        test.unit.observed(takenBytes: taken << 20, freeBytes: free << 20)
+        return test.run([0])?.senseText
+    }
+
+    @Test func `the page is there, its kinds are fixed, and it can be saved`() {
+        var test = UnitUnderTest(capabilities: LogSenseTests.thin, memory: UnitMemory())
+        #expect(
+            test.dataIn(bytes("1A 08 1C 02 FF 00"))
+                == bytes("23 00 10 00 DC 02 00 1C 00 0000000000000000000000 00 01 0000 00000000 01 02 0000 00000000"))
+        #expect(
+            test.dataIn(bytes("1A 08 5C 02 FF 00"))
+                == bytes("23 00 10 00 DC 02 00 1C 00 0000000000000000000000 80 00 0000 FFFFFFFF 80 00 0000 FFFFFFFF"))
+        #expect(test.dataIn(bytes("1A 08 1C FF FF 00"))?.count == 4 + 12 + 32)
+        #expect(!test.unit.watchesSpace)
+        let list = bytes("00000000" + Self.both)
+        #expect(test.execute([0x15, 0x11, 0, 0, UInt8(list.count), 0], dataOut: list).status == .good)
+        #expect(test.unit.watchesSpace)
+        #expect(test.kept?.modePages[0x1C02]?.count == 32)
+        for bad in ["5C 02 00 1B", "5C 03 00 1C", "5C 02 01 1C"] {
+            let list = bytes("00000000" + bad + "00 0000000000000000000000 80 01 0000 0000000A 81 02 0000 00000064")
+            #expect(test.execute([0x15, 0x10, 0, 0, UInt8(list.count), 0], dataOut: list).senseText == "05/26/00")
+        }
+        let other = bytes("00000000 5C 02 00 1C 00 0000000000000000000000 80 02 0000 0000000A 81 02 0000 00000064")
+        #expect(test.execute([0x15, 0x10, 0, 0, UInt8(other.count), 0], dataOut: other).senseText == "05/26/00")
+    }
+
+    @Test func `each threshold is told once when it is reached, to every nexus`() {
+        var test = UnitUnderTest(capabilities: LogSenseTests.thin)
+        let other = UnitUnderTest.nexus(2)
+        test.unit.nexusBegan(other)
+        _ = test.run([0], from: other)
+        #expect(ModePageTests.select(&test, Self.both).status == .good)
+        _ = test.run([0], from: other)
+        #expect(Self.observe(&test, taken: 99, free: 11) == "")
+        #expect(Self.observe(&test, taken: 99, free: 10) == "06/38/07")
+        #expect(test.run([0], from: other)?.senseText == "06/38/07")
+        #expect(Self.observe(&test, taken: 99, free: 5) == "")
+        #expect(Self.observe(&test, taken: 100, free: 5) == "06/38/07")
+        #expect(Self.observe(&test, taken: 100, free: 11) == "")
+        #expect(Self.observe(&test, taken: 100, free: 10) == "06/38/07")
+        // Set anew, they are told anew.
+        #expect(ModePageTests.select(&test, Self.both.replacing("64", with: "63")).status == .good)
+        #expect(Self.observe(&test, taken: 100, free: 10) == "06/38/07")
+    }
+
+    @Test func `nothing is told while LBPERE is off`() {
+        var test = UnitUnderTest(capabilities: LogSenseTests.thin)
+        #expect(ModePageTests.select(&test, Self.both).status == .good)
+        #expect(ModePageTests.select(&test, ModePageTests.recovery).status == .good)
+        #expect(!test.unit.watchesSpace)
+        #expect(Self.observe(&test, taken: 1000, free: 0) == "")
+    }
+}
+
+extension String {
+    /// With the last `old` in it replaced.
+    fileprivate func replacing(_ old: String, with new: String) -> String {
+        self.hasSuffix(old) ? String(self.dropLast(old.count)) + new : self
     }
 }
 

@@ -10,12 +10,16 @@ import Testing
 struct ModePageTests {
     static let caching = "08 12 04 00 00 00 00 00 00 00 00 00 00 00 00 00 00 00 00 00"
     static let control = "0A 0A 00 10 00 00 00 00 FF FF 00 00"
+    static let recovery = "01 0A 00 00 00 00 00 00 00 00 00 00"
+    static let exceptions = "1C 0A 08 00 00 00 00 00 00 00 00 00"
+    static let provisioning = "5C 02 00 1C 00 0000000000000000000000 00 01 0000 00000000 01 02 0000 00000000"
+    static let all = Self.recovery + Self.caching + Self.control + Self.exceptions
     static let descriptor = "00 01 00 00 00 00 02 00"
 
     @Test(arguments: [
-        ("all pages", "1A 00 3F 00 FF 00", "2B 00 10 08" + descriptor + caching + control),
-        ("all pages and subpages", "1A 00 3F FF FF 00", "2B 00 10 08" + descriptor + caching + control),
-        ("all pages without descriptors", "1A 08 3F 00 FF 00", "23 00 10 00" + caching + control),
+        ("all pages", "1A 00 3F 00 FF 00", "43 00 10 08" + descriptor + all),
+        ("all pages and subpages", "1A 00 3F FF FF 00", "43 00 10 08" + descriptor + all),
+        ("all pages without descriptors", "1A 08 3F 00 FF 00", "3B 00 10 00" + all),
         ("caching", "1A 08 08 00 FF 00", "17 00 10 00" + caching),
         (
             "caching, changeable", "1A 08 48 00 FF 00",
@@ -28,7 +32,7 @@ struct ModePageTests {
             "ten bytes, LLBAA", "5A 10 0A 00 00 00 00 00 FF 00",
             "00 22 00 10 01 00 00 10 0000000000010000 00000000 00000200" + control
         ),
-        ("cut to the allocation length", "1A 00 3F 00 04 00", "2B 00 10 08"),
+        ("cut to the allocation length", "1A 00 3F 00 04 00", "43 00 10 08"),
     ])
     func `MODE SENSE returns`(_ name: String, _ cdb: String, _ expected: String) {
         var test = UnitUnderTest()
@@ -38,6 +42,8 @@ struct ModePageTests {
     @Test(arguments: [
         ("a page that is not there", "1A 00 05 00 FF 00", "05/24/00"),
         ("a subpage that is not there", "1A 00 0A 01 FF 00", "05/24/00"),
+        ("a subpage of all pages", "1A 00 3F 02 FF 00", "05/24/00"),
+        ("thresholds of a store that cannot tell its space", "1A 00 1C 02 FF 00", "05/24/00"),
         ("saved values", "1A 00 FF 00 FF 00", "05/39/00"),
     ])
     func `MODE SENSE refuses`(_ name: String, _ cdb: String, _ sense: String) {
@@ -119,7 +125,7 @@ struct ModePageTests {
     func `MODE SELECT refuses, and changes nothing`(_ name: String, _ cdb: String, _ list: String, _ sense: String) {
         var test = UnitUnderTest()
         #expect(test.execute(bytes(cdb), dataOut: bytes(list)).senseText == sense, "\(name)")
-        #expect(test.dataIn(bytes("1A 08 3F 00 FF 00")) == bytes("23 00 10 00" + Self.caching + Self.control))
+        #expect(test.dataIn(bytes("1A 08 3F 00 FF 00")) == bytes("3B 00 10 00" + Self.all))
     }
 
     @Test func `what MODE SENSE returned can be sent back`() {

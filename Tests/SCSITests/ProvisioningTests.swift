@@ -56,7 +56,23 @@ struct ProvisioningTests {
         #expect(test.medium.log.isEmpty)
     }
 
-    @Test func `UNMAP with ANCHOR is refused, and a thick unit does not know UNMAP`() {
+    @Test func `ANCHOR keeps the space, range by range, and is told by GET LBA STATUS`() {
+        var test = UnitUnderTest(blockCount: 4096, capabilities: [.unmap, .unmapZeroes, .anchors])
+        #expect(test.dataIn(bytes("12 01 B2 01 00 00")) == bytes("00 B2 0004 00 E6 02 00"))
+        let list = Self.list([(0, 8), (64, 16)])
+        #expect(test.execute(bytes("42 01 00 00 00 00 00 00") + [UInt8(list.count), 0], dataOut: list).status == .good)
+        #expect(test.execute(bytes("41 18 00 00 00 02 00 00 04 00"), dataOut: Self.zero).status == .good)
+        #expect(test.execute(bytes("93 19 00 00 00 00 00 00 00 02 00 00 00 04 00 00")).status == .good)
+        #expect(test.medium.log == ["zero 0+8", "zero 64+16", "zero 2+4", "zero 2+4"])
+        #expect(test.execute(bytes("41 10 00 00 00 02 00 00 04 00"), dataOut: Self.zero).senseText == "05/24/00")
+        test.medium.extents = [.extent(count: 8, .anchored), .extent(count: 8, .mapped)]
+        let status = test.execute(bytes("9E 12 0000000000000000 00000028 00 00")).dataIn
+        #expect(
+            status.map { Array($0.readableBytesView.prefix(40)) }
+                == bytes("00000024 00000000 0000000000000000 00000008 02 000000 0000000000000008 00000008 00 000000"))
+    }
+
+    @Test func `UNMAP with ANCHOR is refused where space cannot be kept, and a thick unit does not know UNMAP`() {
         var test = UnitUnderTest()
         #expect(test.execute(bytes("42 01 00 00 00 00 00 00 08 00")).senseText == "05/24/00")
         var thick = UnitUnderTest(capabilities: [.writeCache])
@@ -118,7 +134,7 @@ struct ProvisioningTests {
 
     @Test func `GET LBA STATUS tells what the store says of the blocks`() {
         var test = UnitUnderTest()
-        test.medium.extents = [.extent(count: 8, isMapped: false), .extent(count: 8, isMapped: true)]
+        test.medium.extents = [.extent(count: 8, .deallocated), .extent(count: 8, .mapped)]
         let cdb = bytes("9E 12 00 00 00 00 00 00 FF F0 00 00 00 18 00 00")
         let result = test.execute(cdb)
         #expect(
@@ -131,8 +147,8 @@ struct ProvisioningTests {
     @Test func `GET LBA STATUS joins extents that are alike, and answers as many as fit`() {
         var test = UnitUnderTest()
         test.medium.extents = [
-            .extent(count: 8, isMapped: false), .extent(count: 8, isMapped: false), .extent(count: 4, isMapped: true),
-            .extent(count: 6, isMapped: false), .extent(count: 1, isMapped: true),
+            .extent(count: 8, .deallocated), .extent(count: 8, .deallocated), .extent(count: 4, .mapped),
+            .extent(count: 6, .deallocated), .extent(count: 1, .mapped),
         ]
         #expect(
             test.execute(bytes("9E 12 00 00 00 00 00 00 FF 00 00 00 00 38 00 00")).dataIn.map {

@@ -55,7 +55,7 @@ struct SanitizeTests {
 
     @Test func `a block erase writes over what takes space, and gives everything back`() {
         var test = UnitUnderTest(blockCount: 4096)
-        test.medium.extents = [.extent(count: 1000, isMapped: false), .extent(count: 3096, isMapped: true)]
+        test.medium.extents = [.extent(count: 1000, .deallocated), .extent(count: 3096, .mapped)]
         test.medium.bytes[1000 * 512] = 1
         #expect(test.execute(Self.cdb(0x02)).status == .good)
         #expect(

@@ -143,6 +143,9 @@ enum FileOpening {
         // A hole punched beyond the end changes nothing, and says whether the file system can punch one.
         let probe = clinux_punch_hole(medium.descriptor.rawValue, off_t(size), 4096)
         if options.thin, !options.readOnly, probe == 0 { capabilities.formUnion([.unmap, .unmapZeroes]) }
+        if capabilities.contains(.unmap), clinux_can_reserve(medium.descriptor.rawValue) {
+            capabilities.insert(.anchors)
+        }
         capabilities.insert(.tellsUsage)
         let isAtomic = !options.readOnly && AtomicJournal.isPossible(medium.path)
         // The page cache works in 4 KiB pages, as do the file systems beneath: smaller writes cost a read.

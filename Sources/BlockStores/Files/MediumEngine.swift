@@ -159,11 +159,10 @@ final class MediumEngine: Sendable {
         case .extent(let range):
             let extent = self.medium.extent(
                 at: geometry.byteOffset(range.lba), UInt64(geometry.byteCount(range)))
-            // Where an extent ends within a block, that block counts as taking space.
+            // Where an extent ends within a block, that block counts as mapped.
             let blockSize = UInt64(geometry.blockSize)
-            let blocks = (extent.count + (extent.isMapped ? blockSize - 1 : 0)) / blockSize
-            return blocks > 0
-                ? .extent(count: UInt32(blocks), isMapped: extent.isMapped) : .extent(count: 1, isMapped: true)
+            let blocks = (extent.count + (extent.state == .mapped ? blockSize - 1 : 0)) / blockSize
+            return blocks > 0 ? .extent(count: UInt32(blocks), extent.state) : .extent(count: 1, .mapped)
         }
         return .done
     }

@@ -136,20 +136,28 @@ struct OpenMedium: Sendable {
         }
     }
 
-    /// Whether the bytes at `offset` take space, and how many of the `count` there are alike. What a device's blocks take
-    /// cannot be asked: they count as taking space.
-    func extent(at offset: UInt64, _ count: UInt64) -> (count: UInt64, isMapped: Bool) {
+    /// What is kept for the bytes at `offset`, and for how many of the `count` there alike. What a device's blocks take
+    /// cannot be asked: they count as mapped.
+    func extent(at offset: UInt64, _ count: UInt64) -> (count: UInt64, state: ProvisioningState) {
         let start = off_t(offset)
         let data = self.kind == .file ? clinux_next_data(self.descriptor.rawValue, start) : start
         switch data {
         case start:
             let hole = self.kind == .file ? clinux_next_hole(self.descriptor.rawValue, start) : -1
-            return (hole > start ? min(UInt64(hole - start), count) : count, true)
+            return (hole > start ? min(UInt64(hole - start), count) : count, .mapped)
         case (start + 1)...:
-            return (min(UInt64(data - start), count), false)
+            return self.hole(at: offset, min(UInt64(data - start), count))
         default:
-            return (count, data != off_t(-ENXIO))
+            return data == off_t(-ENXIO) ? self.hole(at: offset, count) : (count, .mapped)
         }
+    }
+
+    /// Where there is no data there may be space for it.
+    private func hole(at offset: UInt64, _ count: UInt64) -> (count: UInt64, state: ProvisioningState) {
+        var alike: UInt64 = count
+        // The call fills in the number that it is given.
+        let reserved = unsafe clinux_is_reserved(self.descriptor.rawValue, offset, count, &alike)
+        return (max(min(alike, count), 1), reserved > 0 ? .anchored : .deallocated)
     }
 
     /// What the file takes of its file system, and what is left there.

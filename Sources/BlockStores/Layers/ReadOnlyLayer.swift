@@ -12,7 +12,7 @@ package final class ReadOnlyLayer: BlockLayer {
         self.below = below
         var info = below.info
         info.capabilities.insert(.readOnly)
-        info.capabilities.subtract([.writeCache, .unmap, .unmapZeroes])
+        info.capabilities.subtract([.writeCache, .unmap, .unmapZeroes, .anchors])
         info.maxAtomicBlocks = 0
         self.info = info
     }

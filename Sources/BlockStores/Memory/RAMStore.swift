@@ -149,14 +149,14 @@ package final class RAMStore: GrowingStore {
         let isMapped = !isZero(0)
         let last = min(range.count, UInt32(Limits.pieceBytes / blockSize))
         let count = (1..<max(last, 1)).first { isZero($0) == isMapped } ?? last
-        return .extent(count: max(count, 1), isMapped: isMapped)
+        return .extent(count: max(count, 1), isMapped ? .mapped : .deallocated)
     }
 
     /// A disk that forgets: comparing finds what it is given.
     private func pretend(_ request: BlockRequest) -> BlockReply {
         switch request {
         case .read(let range): .data(ByteBuffer(repeating: 0, count: self.info.geometry.byteCount(range)))
-        case .extent(let range): .extent(count: range.count, isMapped: true)
+        case .extent(let range): .extent(count: range.count, .mapped)
         default: .done
         }
     }

@@ -44,6 +44,12 @@ int clinux_clone(int to, int from);
 off_t clinux_next_data(int fd, off_t offset);
 off_t clinux_next_hole(int fd, off_t offset);
 
+// Whether space is reserved at `offset`, where no data is, and how many of the `length` bytes from there are alike.
+int clinux_is_reserved(int fd, uint64_t offset, uint64_t length, uint64_t *alike);
+
+// Whether the file's file system can reserve space that reads as zeroes, and tells of it.
+bool clinux_can_reserve(int fd);
+
 // When the file was modified last, in nanoseconds since 1970.
 int clinux_modified(const char *path, int64_t *nanoseconds);
 

@@ -17,6 +17,7 @@ struct CommandTable: Sendable {
         CommandDescriptor.provisioning,
         CommandDescriptor.modeSelect,
         CommandDescriptor.logSense,
+        CommandDescriptor.logSelect,
         CommandDescriptor.identifyingInformation,
         CommandDescriptor.sanitize,
         CommandDescriptor.extendedCopy,

@@ -27,14 +27,15 @@ extension CommandDescriptor {
 }
 
 extension LogicalUnit {
-    fileprivate func read(_ access: BlockAccess, _ cdb: CDB) -> TaskStep {
+    fileprivate mutating func read(_ access: BlockAccess, _ cdb: CDB) -> TaskStep {
         guard !cdb.has(0xE0, at: 1) else { return self.check(.invalidFieldInCDB(1, bit: 7)) }  // RDPROTECT
         return self.read(access, forceUnitAccess: cdb.has(0x08, at: 1))
     }
 
-    fileprivate func read(_ access: BlockAccess, forceUnitAccess: Bool) -> TaskStep {
+    fileprivate mutating func read(_ access: BlockAccess, forceUnitAccess: Bool) -> TaskStep {
         if let sense = self.invalid(access, maximumBlocks: self.maximumTransferBlocks) { return self.check(sense) }
         guard access.count > 0 else { return .finish(.good) }
+        self.counters.reads.add(access.count)
         // FUA: what the initiator reads must be on the medium, not only in the cache (SBC-3).
         if forceUnitAccess, self.info.capabilities.contains(.writeCache) {
             return .perform(.flush, .read(access.range))

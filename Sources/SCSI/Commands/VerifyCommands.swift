@@ -55,12 +55,13 @@ enum ByteCheck: UInt8, Sendable {
 }
 
 extension LogicalUnit {
-    fileprivate func verify(_ access: BlockAccess, _ cdb: CDB) -> TaskStep {
+    fileprivate mutating func verify(_ access: BlockAccess, _ cdb: CDB) -> TaskStep {
         guard !cdb.has(0xE0, at: 1) else { return self.check(.invalidFieldInCDB(1, bit: 7)) }  // VRPROTECT
         guard let byteCheck = ByteCheck(cdb) else { return self.check(.invalidFieldInCDB(1, bit: 2)) }
         let maximumBlocks = byteCheck == .wholeData ? self.maximumTransferBlocks : .max
         if let sense = self.invalid(access, maximumBlocks: maximumBlocks) { return self.check(sense) }
         guard access.count > 0 else { return .finish(.good) }
+        self.counters.verifications.add(access.count)
         switch byteCheck {
         case .readable:
             return self.verifyReadable(access.range)
@@ -75,7 +76,7 @@ extension LogicalUnit {
     /// Reads the range piece by piece, and forgets what it read.
     func verifyReadable(_ range: BlockRange) -> TaskStep {
         let (piece, rest) = range.split(atMost: self.verificationBlocks)
-        return .perform(.read(piece), rest.map { .verifyReadable($0) } ?? .good)
+        return .perform(.read(piece), rest.map { .verifyReadable($0) } ?? .verified)
     }
 
     /// Data-Out for BYTCHK=01b has come. Less than announced by the CDB verifies that much.
@@ -101,13 +102,14 @@ extension LogicalUnit {
         return .perform(.compare(piece, data), rest.map { .verifiedPattern(rest: $0, block) } ?? .compared)
     }
 
-    fileprivate func writeAndVerify(_ access: BlockAccess, _ cdb: CDB) -> TaskStep {
+    fileprivate mutating func writeAndVerify(_ access: BlockAccess, _ cdb: CDB) -> TaskStep {
         guard !cdb.has(0xE0, at: 1) else { return self.check(.invalidFieldInCDB(1, bit: 7)) }  // WRPROTECT
         guard let byteCheck = ByteCheck(cdb), byteCheck != .oneBlock else {
             return self.check(.invalidFieldInCDB(1, bit: 2))
         }
         if let sense = self.invalid(access, maximumBlocks: self.maximumTransferBlocks) { return self.check(sense) }
         guard access.count > 0 else { return .finish(.good) }
+        self.counters.writes.add(access.count)
         return .collect(
             byteCount: self.info.geometry.byteCount(access.range),
             .writeAndVerify(access.range, compare: byteCheck == .wholeData))

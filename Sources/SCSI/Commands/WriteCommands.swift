@@ -32,14 +32,15 @@ extension CommandDescriptor.Traits {
 }
 
 extension LogicalUnit {
-    fileprivate func write(_ access: BlockAccess, _ cdb: CDB) -> TaskStep {
+    fileprivate mutating func write(_ access: BlockAccess, _ cdb: CDB) -> TaskStep {
         guard !cdb.has(0xE0, at: 1) else { return self.check(.invalidFieldInCDB(1, bit: 7)) }  // WRPROTECT
         return self.write(access, forceUnitAccess: cdb.has(0x08, at: 1))
     }
 
-    fileprivate func write(_ access: BlockAccess, forceUnitAccess: Bool) -> TaskStep {
+    fileprivate mutating func write(_ access: BlockAccess, forceUnitAccess: Bool) -> TaskStep {
         if let sense = self.invalid(access, maximumBlocks: self.maximumTransferBlocks) { return self.check(sense) }
         guard access.count > 0 else { return .finish(.good) }
+        self.counters.writes.add(access.count)
         return .write(access.range, durable: self.isDurable(forceUnitAccess: forceUnitAccess))
     }
 }

@@ -8,7 +8,7 @@ extension CommandDescriptor {
     /// SEND DIAGNOSTIC, RECEIVE DIAGNOSTIC RESULTS (SPC-4) and READ DEFECT DATA (SBC-3).
     static let diagnostics: [CommandDescriptor] = [
         CommandDescriptor(
-            "SEND DIAGNOSTIC", [0x1D, 0x04, 0x00, 0x00, 0x00, 0x04], .writes,
+            "SEND DIAGNOSTIC", [0x1D, 0xE4, 0x00, 0x00, 0x00, 0x04], .writes,
             handler: { unit, cdb, _ in unit.sendDiagnostic(cdb) }),
         CommandDescriptor(
             "RECEIVE DIAGNOSTIC RESULTS", [0x1C, 0x01, 0xFF, 0xFF, 0xFF, 0x04], .writes,
@@ -29,11 +29,17 @@ extension CommandDescriptor {
 }
 
 extension LogicalUnit {
-    /// The default self-test passes: reaching the unit is all there is to test. Other self-tests are not offered.
+    /// SELFTEST=1 asks for the default self-test, a SELF-TEST CODE for another. There is no diagnostic page to send, and no
+    /// test that runs on in the background.
     fileprivate func sendDiagnostic(_ cdb: CDB) -> TaskStep {
-        guard cdb[1] & 0xE0 == 0 else { return self.check(.invalidFieldInCDB(1, bit: 7)) }  // SELF-TEST CODE
-        guard cdb.uint16(3) == 0 else { return self.check(.invalidFieldInCDB(3)) }  // no diagnostic page to send
-        return .finish(.good)
+        let code = cdb[1] >> 5
+        guard let kind = SelfTest.Kind(rawValue: code), code == 0 || !cdb.has(0x04, at: 1) else {
+            return self.check(.invalidFieldInCDB(1, bit: 7))
+        }
+        guard cdb.uint16(3) == 0 else { return self.check(.invalidFieldInCDB(3)) }
+        guard code != 0 || cdb.has(0x04, at: 1) else { return .finish(.good) }
+        if let sense = self.medium.notReady { return self.check(sense) }
+        return self.begin(SelfTest(kind))
     }
 
     /// Page 00h, which lists itself alone.

@@ -5,20 +5,12 @@ internal import Block
 internal import NIOCore
 
 extension CommandDescriptor {
-    /// LOG SENSE (SPC-4). Nothing is counted on the data path, so there are no error counters to tell.
+    /// LOG SENSE (SPC-4).
     static let logSense: [CommandDescriptor] = [
         CommandDescriptor(
             "LOG SENSE", [0x4D, 0x00, 0xFF, 0xFF, 0x00, 0xFF, 0xFF, 0xFF, 0xFF, 0x04], .unlessReserved,
             handler: { unit, cdb, _ in unit.logSense(cdb) })
     ]
-}
-
-/// The log pages of a direct-access unit, in the order of their codes.
-enum LogPage: UInt8, CaseIterable {
-    case supportedPages = 0x00
-    /// How much space a thin unit takes, and how much there is (SBC-3).
-    case logicalBlockProvisioning = 0x0C
-    case informationalExceptions = 0x2F
 }
 
 /// A LOG SENSE that waits for the store.
@@ -34,15 +26,14 @@ package struct LogRequest: Sendable {
 }
 
 extension LogicalUnit {
-    private var logPages: [LogPage] {
+    var logPages: [LogPage] {
         LogPage.allCases.filter {
-            $0 != .logicalBlockProvisioning || self.info.capabilities.contains([.unmap, .tellsUsage])
+            $0 != .logicalBlockProvisioning || self.tellsSpace
         }
     }
 
     fileprivate func logSense(_ cdb: CDB) -> TaskStep {
         guard !cdb.has(0x01, at: 1) else { return self.check(.invalidFieldInCDB(1, bit: 0)) }  // SP: nothing is saved
-        // Cumulative values and thresholds are the same: nothing counts up to anything.
         guard let page = LogPage(rawValue: cdb[2] & 0x3F), self.logPages.contains(page) else {
             return self.check(.invalidFieldInCDB(2, bit: 5))
         }
@@ -55,10 +46,39 @@ extension LogicalUnit {
             return self.supportedLogPages(withSubpages: cdb[3] == 0xFF, request)
         case .logicalBlockProvisioning:
             return .perform(.usage, .logUsage(request))
-        case .informationalExceptions:
-            // No exception, and no thermometer.
-            return self.log(page, [(0x0000, [0x00, 0x00, 0xFF, 0x00])], request)
+        default:
+            return self.log(page, self.logParameters(of: page, control: cdb[2] >> 6), request)
         }
+    }
+
+    /// What is known without asking the store. `control` is PC: 01b asks for what has been counted, 11b for what it begins
+    /// with; thresholds (00b and 10b) are out of reach.
+    private func logParameters(of page: LogPage, control: UInt8) -> [LogParameter] {
+        let counters = control == 0b11 ? UnitCounters() : self.counters
+        let blockSize = self.info.geometry.blockSize
+        var parameters: [LogParameter]
+        switch page {
+        case .writeErrorCounters: parameters = UnitCounters.errors(counters.writes, blockSize: blockSize)
+        case .readErrorCounters: parameters = UnitCounters.errors(counters.reads, blockSize: blockSize)
+        case .verifyErrorCounters: parameters = UnitCounters.errors(counters.verifications, blockSize: blockSize)
+        case .nonMediumErrors: parameters = [.counter(0x0000, counters.otherFailures)]
+        case .generalStatistics: parameters = [counters.statistics]
+        case .selfTestResults:
+            let none = [UInt8](repeating: 0, count: 16)
+            return (0..<SelfTest.results).map { index in
+                let result = self.selfTests.dropFirst(index).first?.value
+                return .list(UInt16(index + 1), result ?? none)
+            }
+        // No exception, and no thermometer.
+        case .informationalExceptions: return [.list(0x0000, [0x00, 0x00, 0xFF, 0x00])]
+        case .supportedPages, .logicalBlockProvisioning: return []
+        }
+        if control & 0b01 == 0 {
+            for index in parameters.indices {
+                parameters[index].value = parameters[index].value.map { _ in 0xFF }
+            }
+        }
+        return parameters
     }
 
     private func supportedLogPages(withSubpages: Bool, _ request: LogRequest) -> TaskStep {
@@ -78,43 +98,28 @@ extension LogicalUnit {
 
     /// The store has told what it takes: in threshold sets, whose size page B2 tells.
     func logUsage(_ request: LogRequest, takenBytes: UInt64, freeBytes: UInt64) -> TaskStep {
-        let bytesPerSet = UInt64(self.info.geometry.blockSize) << UInt64(self.thresholdExponent)
-        let parameters = [
-            (UInt16(0x0001), freeBytes / bytesPerSet), (0x0002, (takenBytes + bytesPerSet - 1) / bytesPerSet),
-        ]
+        let (used, available) = self.thresholdSets(takenBytes: takenBytes, freeBytes: freeBytes)
+        let parameters = [(UInt16(0x0001), available), (0x0002, used)]
         return self.log(
             .logicalBlockProvisioning,
             parameters.map { code, count in
-                var body = ByteBuffer(integer: UInt32(clamping: count))
+                var body = ByteBuffer(integer: count)
                 // SCOPE: what is free may be others' as well, what is taken is this unit's own.
                 body.writeInteger(UInt32(code == 0x0001 ? 0x0200_0000 : 0x0100_0000))
-                return (code, Array(body.readableBytesView))
+                return .list(code, Array(body.readableBytesView))
             }, request)
     }
 
-    /// Parameters: code (2), control (FORMAT AND LINKING 11b: a list in binary), length, value.
-    private func log(_ page: LogPage, _ parameters: [(code: UInt16, value: [UInt8])], _ request: LogRequest) -> TaskStep
-    {
+    private func log(_ page: LogPage, _ parameters: [LogParameter], _ request: LogRequest) -> TaskStep {
         let told = parameters.filter { $0.code >= request.firstParameter }
         guard !told.isEmpty else { return self.check(.invalidFieldInCDB(5)) }
         var body = ByteBuffer()
-        for parameter in told {
-            body.writeInteger(parameter.code)
-            body.writeInteger(UInt8(0x03))
-            body.writeInteger(UInt8(parameter.value.count))
-            body.writeBytes(parameter.value)
-        }
+        for parameter in told { parameter.write(to: &body) }
         var data = ByteBuffer()
         data.writeInteger(page.rawValue)
         data.writeInteger(UInt8(0))
         data.writeInteger(UInt16(body.readableBytes))
         data.writeImmutableBuffer(body)
         return .finish(.good(data.cut(to: request.allocationLength)))
-    }
-
-    /// LBA mapping resources are counted in mebibytes (THRESHOLD EXPONENT of VPD page B2); 0 where the store cannot tell.
-    var thresholdExponent: UInt8 {
-        guard self.info.capabilities.contains([.unmap, .tellsUsage]) else { return 0 }
-        return UInt8(20 - self.info.geometry.blockSize.trailingZeroBitCount)
     }
 }

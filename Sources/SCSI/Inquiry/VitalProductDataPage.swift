@@ -83,6 +83,7 @@ extension LogicalUnit {
         var flags: UInt8 = 0
         if canUnmap { flags |= 0xE0 }  // LBPU, LBPWS, LBPWS10
         if self.info.capabilities.contains([.unmap, .unmapZeroes]) { flags |= 0x04 }  // LBPRZ
+        if self.info.capabilities.contains(.anchors) { flags |= 0x02 }  // ANC_SUP
         var body = ByteBuffer()
         body.writeInteger(self.thresholdExponent)
         body.writeInteger(flags)

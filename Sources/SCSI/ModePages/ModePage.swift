@@ -15,20 +15,37 @@ struct ModePage: Sendable {
 
     var code: UInt8 { self.defaults[0] & 0x3F }
 
+    /// SPF=1: it has a subpage code, and two bytes of length.
+    private var isSubpage: Bool { self.defaults[0] & 0x40 != 0 }
+    var subpage: UInt8 { self.isSubpage ? self.defaults[1] : 0x00 }
+    private var headerLength: Int { self.isSubpage ? 4 : 2 }
+
     /// What its saved values go by.
-    var savedKey: UInt16 { UInt16(self.code) << 8 }
+    var savedKey: UInt16 { UInt16(self.code) << 8 | UInt16(self.subpage) }
+
+    /// Whether `bytes` begin with the header of this page, whatever their length says.
+    func isNamed(by bytes: ArraySlice<UInt8>) -> Bool {
+        let first = bytes.first ?? 0
+        return first & 0x7F == self.defaults[0] && (!self.isSubpage || bytes.dropFirst().first == self.subpage)
+    }
+
+    /// Where the page length stands that does not fit this page; nil where `bytes` have the right one.
+    func wrongLength(in bytes: ArraySlice<UInt8>) -> Int? {
+        let fields = (self.isSubpage ? 2 : 1)..<self.headerLength
+        return fields.first { bytes.dropFirst($0).first != self.defaults[$0] }
+    }
 
     init(_ defaults: [UInt8], changeable: [Int: UInt8]) {
         self.current = defaults
         self.defaults = defaults
         self.changeable = defaults.indices.map { index in
-            index < 2 ? defaults[index] : changeable[index] ?? 0
+            index < (defaults[0] & 0x40 == 0 ? 2 : 4) ? defaults[index] : changeable[index] ?? 0
         }
     }
 
     /// The offset of the first byte of `bytes` that would change what may not change, nil when all may be stored.
     func firstRefusal(of bytes: [UInt8]) -> Int? {
-        self.current.indices.dropFirst(2).first {
+        self.current.indices.dropFirst(self.headerLength).first {
             (bytes[$0] ^ self.current[$0]) & ~self.changeable[$0] != 0
                 || self.code == ControlModePage.code && $0 == 3 && bytes[$0] >> 1 & 0x03 == 0b10  // QERR: reserved
         }
@@ -36,7 +53,7 @@ struct ModePage: Sendable {
 
     /// Stores bytes that `firstRefusal` has nothing against.
     mutating func store(_ bytes: [UInt8]) {
-        for index in self.current.indices.dropFirst(2) {
+        for index in self.current.indices.dropFirst(self.headerLength) {
             self.current[index] = bytes[index]
         }
     }
@@ -56,20 +73,30 @@ enum PageControl: UInt8 {
 
 /// The mode pages of a direct-access unit.
 struct ModePages: Sendable {
+    var errorRecovery: ErrorRecoveryModePage
     var caching: CachingModePage
-    var control: ControlModePage
+    var control = ControlModePage()
+    let exceptions = InformationalExceptionsModePage()
+    var provisioning = ProvisioningModePage()
+    private let hasThresholds: Bool
 
     init(info: BlockInfo) {
+        self.hasThresholds = info.capabilities.contains([.unmap, .tellsUsage])
+        self.errorRecovery = ErrorRecoveryModePage(hasThresholds: self.hasThresholds)
         self.caching = CachingModePage(hasWriteCache: info.capabilities.contains(.writeCache))
-        self.control = ControlModePage()
     }
 
     /// In the order of the page codes, as page 3F returns them.
-    var all: [ModePage] { [self.caching.page, self.control.page] }
+    var all: [ModePage] {
+        let pages = [self.errorRecovery.page, self.caching.page, self.control.page, self.exceptions.page]
+        return self.hasThresholds ? pages + [self.provisioning.page] : pages
+    }
 
     mutating func reset() {
+        self.errorRecovery.page.reset()
         self.caching.page.reset()
         self.control.page.reset()
+        self.provisioning.page.reset()
     }
 
     /// Puts saved values into force, as far as they are still such as MODE SELECT takes.
@@ -85,9 +112,12 @@ struct ModePages: Sendable {
 
     /// Stores a page that was taken from `all` and changed.
     mutating func replace(_ page: ModePage) {
-        switch page.code {
-        case CachingModePage.code: self.caching.page = page
-        case ControlModePage.code: self.control.page = page
+        switch (page.code, page.subpage) {
+        case (ErrorRecoveryModePage.code, 0): self.errorRecovery.page = page
+        case (CachingModePage.code, 0): self.caching.page = page
+        case (ControlModePage.code, 0): self.control.page = page
+        case (ProvisioningModePage.code, ProvisioningModePage.subpage): self.provisioning.page = page
+        case (InformationalExceptionsModePage.code, 0): break  // nothing of it can change
         default: preconditionFailure("mode page \(page.code) is not among those of the unit")
         }
     }

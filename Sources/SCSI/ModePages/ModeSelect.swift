@@ -57,11 +57,11 @@ extension LogicalUnit {
         var offset = pagesOffset
         while offset < bytes.count {
             guard offset + 1 < bytes.count else { return self.check(.parameterListLengthError) }
-            guard var page = modes.all.first(where: { $0.code == bytes[offset] & 0x7F }) else {
+            guard var page = modes.all.first(where: { $0.isNamed(by: bytes[offset...]) }) else {
                 return self.check(.invalidFieldInParameterList(offset, bit: 5))
             }
-            guard Int(bytes[offset + 1]) + 2 == page.current.count else {
-                return self.check(.invalidFieldInParameterList(offset + 1))
+            if let wrong = page.wrongLength(in: bytes[offset...]) {
+                return self.check(.invalidFieldInParameterList(offset + wrong))
             }
             guard offset + page.current.count <= bytes.count else { return self.check(.parameterListLengthError) }
             let wanted = Array(bytes[offset..<(offset + page.current.count)])
@@ -77,6 +77,7 @@ extension LogicalUnit {
         let cacheWentOff = self.modes.caching.writeCacheEnabled && !modes.caching.writeCacheEnabled
         self.modes = modes
         if changed {
+            self.reachedThresholds = Self.noThresholdReached
             self.attentions.addForAll(.modeParametersChanged, except: nexus)
         }
         // What the cache holds must not stay there when the initiator trusts that there is none.

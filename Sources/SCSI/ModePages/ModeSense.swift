@@ -28,13 +28,11 @@ extension LogicalUnit {
         let pages: [ModePage]
         let pageCode = cdb[2] & 0x3F
         let subpage = cdb[3]
-        guard subpage == 0x00 || subpage == 0xFF else { return self.check(.invalidFieldInCDB(3)) }
-        if pageCode == 0x3F {
-            pages = self.modes.all
-        } else {
-            pages = self.modes.all.filter { $0.code == pageCode }
-            guard !pages.isEmpty else { return self.check(.invalidFieldInCDB(2, bit: 5)) }
-        }
+        let ofCode = pageCode == 0x3F ? self.modes.all : self.modes.all.filter { $0.code == pageCode }
+        guard !ofCode.isEmpty else { return self.check(.invalidFieldInCDB(2, bit: 5)) }
+        guard subpage == 0x00 || subpage == 0xFF || pageCode != 0x3F else { return self.check(.invalidFieldInCDB(3)) }
+        pages = subpage == 0xFF ? ofCode : ofCode.filter { $0.subpage == subpage }
+        guard !pages.isEmpty else { return self.check(.invalidFieldInCDB(3)) }
         var body = ByteBuffer()
         for page in pages {
             switch PageControl(rawValue: cdb[2] >> 6) {

@@ -4,17 +4,17 @@
 internal import Block
 internal import NIOCore
 
-/// GET LBA STATUS (SBC-3): whether blocks are mapped, from an LBA on.
+/// GET LBA STATUS (SBC-3): what is kept for blocks, from an LBA on.
 ///
 ///     0  PARAMETER DATA LENGTH (4)    4  reserved (4)
-///     8  LBA (8)    16  NUMBER OF LOGICAL BLOCKS (4)    20  PROVISIONING STATUS: 0 mapped, 1 deallocated    21  reserved
+///     8  LBA (8)    16  NUMBER OF LOGICAL BLOCKS (4)    20  PROVISIONING STATUS: 0 mapped, 1 deallocated, 2 anchored    21 …
 ///
 /// As many descriptors are answered as fit, within limits; the initiator asks on behind them.
 package struct LBAStatus: Sendable {
     struct Extent: Sendable {
         var lba: UInt64
         var count: UInt32
-        var isMapped: Bool
+        var state: ProvisioningState
     }
 
     var allocationLength: Int
@@ -24,11 +24,11 @@ package struct LBAStatus: Sendable {
     var requests = 0
 
     /// Extents that are alike are one, as far as its count holds it.
-    mutating func add(_ count: UInt32, isMapped: Bool) {
-        if let last = self.extents.last, last.isMapped == isMapped, count <= .max - last.count {
+    mutating func add(_ count: UInt32, _ state: ProvisioningState) {
+        if let last = self.extents.last, last.state == state, count <= .max - last.count {
             self.extents[self.extents.count - 1].count += count
         } else {
-            self.extents.append(Extent(lba: self.lba, count: count, isMapped: isMapped))
+            self.extents.append(Extent(lba: self.lba, count: count, state: state))
         }
         self.lba += UInt64(count)
         self.requests += 1
@@ -57,7 +57,7 @@ extension LogicalUnit {
         var status = LBAStatus(allocationLength: Int(clamping: cdb.uint32(10)), lba: lba)
         // A thick unit's blocks are all mapped.
         guard self.info.capabilities.contains(.unmap) else {
-            status.add(UInt32(clamping: blockCount - lba), isMapped: true)
+            status.add(UInt32(clamping: blockCount - lba), .mapped)
             return .finish(.good(status.encode()))
         }
         return self.lbaStatus(status)
@@ -71,9 +71,9 @@ extension LogicalUnit {
     }
 
     /// The store has told the next extent.
-    func lbaStatus(_ status: LBAStatus, _ count: UInt32, isMapped: Bool) -> TaskStep {
+    func lbaStatus(_ status: LBAStatus, _ count: UInt32, _ state: ProvisioningState) -> TaskStep {
         var status = status
-        status.add(count, isMapped: isMapped)
+        status.add(count, state)
         return self.lbaStatus(status)
     }
 }
@@ -88,9 +88,20 @@ extension LBAStatus {
         for extent in told {
             data.writeInteger(extent.lba)
             data.writeInteger(extent.count)
-            data.writeInteger(UInt8(extent.isMapped ? 0 : 1))
+            data.writeInteger(extent.state.status)
             data.writeRepeatingByte(0, count: 3)
         }
         return data.cut(to: self.allocationLength)
+    }
+}
+
+extension ProvisioningState {
+    /// PROVISIONING STATUS.
+    fileprivate var status: UInt8 {
+        switch self {
+        case .mapped: 0
+        case .deallocated: 1
+        case .anchored: 2
+        }
     }
 }

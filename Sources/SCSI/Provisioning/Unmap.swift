@@ -13,15 +13,18 @@ extension LogicalUnit {
     private static let descriptorLength = 16
 
     func unmap(_ cdb: CDB) -> TaskStep {
-        guard !cdb.has(0x01, at: 1) else { return self.check(.invalidFieldInCDB(1, bit: 0)) }  // ANCHOR
+        let anchors = cdb.has(0x01, at: 1)
+        guard !anchors || self.info.capabilities.contains(.anchors) else {
+            return self.check(.invalidFieldInCDB(1, bit: 0))
+        }
         let length = Int(cdb.uint16(7))
         guard length > 0 else { return .finish(.good) }
         guard length >= Self.headerLength else { return self.check(.parameterListLengthError) }
-        return .collect(byteCount: length, .unmap(parameterListLength: length))
+        return .collect(byteCount: length, .unmap(parameterListLength: length, anchors: anchors))
     }
 
     /// The parameter list has come.
-    func unmap(parameterListLength: Int, _ list: ByteBuffer) -> TaskStep {
+    func unmap(parameterListLength: Int, anchors: Bool, _ list: ByteBuffer) -> TaskStep {
         var list = list
         guard list.readableBytes == parameterListLength,
             let (_, descriptorsLength, _) = list.readMultipleIntegers(as: (UInt16, UInt16, UInt32).self),
@@ -49,6 +52,13 @@ extension LogicalUnit {
             if number > 0 { ranges.append(range) }
         }
         guard !ranges.isEmpty else { return .finish(.good) }
-        return .perform(.unmap(ranges), .good)
+        return anchors ? self.anchor(ranges[...]) : .perform(.unmap(ranges), .good)
+    }
+
+    /// Gives up what the blocks hold and keeps the space for them, range by range.
+    func anchor(_ ranges: ArraySlice<BlockRange>) -> TaskStep {
+        guard let range = ranges.first else { return .finish(.good) }
+        let durable = self.isDurable(forceUnitAccess: false)
+        return .perform(.writeZeroes(range, mayUnmap: false, durable: durable), .anchor(ranges.dropFirst()))
     }
 }

@@ -8,12 +8,15 @@ internal import NIOCore
 extension LogicalUnit {
     func writeSame(_ access: BlockAccess, _ cdb: CDB, noDataOut: Bool) -> TaskStep {
         guard !cdb.has(0xE0, at: 1) else { return self.check(.invalidFieldInCDB(1, bit: 7)) }  // WRPROTECT
-        guard !cdb.has(0x10, at: 1) else { return self.check(.invalidFieldInCDB(1, bit: 4)) }  // ANCHOR
         guard !cdb.has(0x04, at: 1) else { return self.check(.invalidFieldInCDB(1, bit: 2)) }  // PBDATA
         guard !cdb.has(0x02, at: 1) else { return self.check(.invalidFieldInCDB(1, bit: 1)) }  // LBDATA
         let mayUnmap = cdb.has(0x08, at: 1)
         guard !mayUnmap || self.info.capabilities.contains(.unmap) else {
             return self.check(.invalidFieldInCDB(1, bit: 3))
+        }
+        let anchors = cdb.has(0x10, at: 1)
+        guard !anchors || mayUnmap && self.info.capabilities.contains(.anchors) else {
+            return self.check(.invalidFieldInCDB(1, bit: 4))
         }
         let range: BlockRange
         switch self.writeSameRange(access) {
@@ -22,13 +25,14 @@ extension LogicalUnit {
         }
         let durable = self.isDurable(forceUnitAccess: false)
         guard !noDataOut else {
-            return .perform(.writeZeroes(range, mayUnmap: mayUnmap, durable: durable), .good)
+            return .perform(.writeZeroes(range, mayUnmap: mayUnmap && !anchors, durable: durable), .good)
         }
         if let expected = cdb.expectedDataOut, expected != self.info.geometry.blockSize {
             return self.check(.invalidFieldInCommandInformationUnit)
         }
         return .collect(
-            byteCount: self.info.geometry.blockSize, .writeSame(range, mayUnmap: mayUnmap, durable: durable))
+            byteCount: self.info.geometry.blockSize, .writeSame(range, mayUnmap: mayUnmap && !anchors, durable: durable)
+        )
     }
 
     /// The one block has come. Zeroes, the usual case, leave the store free to do something quicker than writing.

@@ -115,8 +115,9 @@ struct SanitizeOperation: Sendable {
 
     mutating func performed(_ reply: BlockReply) {
         switch (self.phase, reply) {
-        case (.writing, .extent(let count, let isMapped)):
-            if isMapped { self.mapped = UInt64(count) } else { self.lba += UInt64(count) }
+        case (.writing, .extent(let count, let state)):
+            // Space that is kept for blocks may hold what was in it before.
+            if state != .deallocated { self.mapped = UInt64(count) } else { self.lba += UInt64(count) }
         case (.writing, _):
             self.lba += self.step
             self.mapped -= min(self.mapped, self.step)
