@@ -35,10 +35,14 @@ extension ConnectionHandler {
                 "what a unit must remember was not kept, so its command fails",
                 metadata: ["unit": "\(task.unit.identity.product)", "error": "\(failure)"])
         }
-        guard !task.isAborted else { return self.forgetIfIdle(task) }
         guard case .perform(let continuation) = task.work else { return }
         let nexus = self.session.nexus
         let step = task.unit.withUnit { $0.resume(continuation, with: .remembered(failure == nil), nexus: nexus) }
+        guard !task.isAborted else {
+            // A sanitize operation that is kept begins, whoever is still there to hear of it.
+            if case .sanitize = step { _ = task.unit.sanitizeRunner.begin(task.unit, on: self.loop) }
+            return self.forgetIfIdle(task)
+        }
         self.takeNext(step, task)
     }
 }

@@ -26,14 +26,22 @@ final class SanitizeRunner: Sendable {
     }
 
     private func next(_ unit: ServedUnit, _ loop: any EventLoop, _ promise: EventLoopPromise<Void>) {
-        guard !self.state.withLock({ $0.isStopped }), let step = unit.withUnit({ $0.nextSanitizeStep() }) else {
-            return promise.succeed()
-        }
+        guard !self.state.withLock({ $0.isStopped }) else { return promise.succeed() }
+        guard let step = unit.withUnit({ $0.nextSanitizeStep() }) else { return self.end(unit, promise) }
         let begun = NIODeadline.now()
         unit.store.perform(step.request) { result in
             unit.withUnit { $0.sanitizePerformed(result) }
             let pause = step.writtenBytes * 1_000_000_000 / ServerLimits.sanitizeBytesPerSecond
             loop.scheduleTask(deadline: begun + .nanoseconds(Int64(pause))) { self.next(unit, loop, promise) }
+        }
+    }
+
+    /// The unit may be used when its memory says no more that it is being sanitized.
+    private func end(_ unit: ServedUnit, _ promise: EventLoopPromise<Void>) {
+        guard let change = unit.withUnit({ $0.endSanitizing() }) else { return promise.succeed() }
+        unit.keep(change) { failure in
+            unit.withUnit { $0.sanitizeEnded(isKept: failure == nil) }
+            promise.succeed()
         }
     }
 

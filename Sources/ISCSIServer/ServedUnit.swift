@@ -3,6 +3,7 @@
 
 package import Block
 package import NIOCore
+import NIOPosix
 package import SCSI
 import Synchronization
 
@@ -40,6 +41,10 @@ package final class ServedUnit: Sendable {
         self.state = Mutex(
             LogicalUnit(identity: identity, info: info ?? store.info, settings: settings, memory: keeper?.memory))
         self.memory = keeper.map(MemoryQueue.init)
+        if self.withUnit({ $0.isBeingSanitized }) {
+            // A power cut, or a stop, came in between.
+            _ = self.sanitizeRunner.begin(self, on: MultiThreadedEventLoopGroup.singleton.any())
+        }
         if self.store.info.capabilities.contains([.unmap, .tellsUsage]) {
             self.spaceWatch.begin(self, every: spaceInterval)
         }

@@ -43,6 +43,8 @@ package enum CommandContinuation: Sendable {
     /// The units are copying.
     case copied(CopyTicket)
     case sanitize(SanitizeRequest)
+    /// That the unit is to be sanitized is being kept; then the operation begins.
+    case sanitizeBegins(isImmediate: Bool)
     case logUsage(LogRequest)
     case setIdentifyingInformation(InformationType, length: Int)
     /// The cache is being flushed, as it was switched off; then mode pages are saved.

@@ -49,6 +49,9 @@ package enum Limits {
     /// How much of a sanitize operation is one request to the store: short enough that others' requests come between.
     static let sanitizePieceBytes = 4 << 20
 
+    /// The pattern of an overwrite that a memory tells: a block of the largest size.
+    static let sanitizePatternBytes = 4096
+
     /// LBA status descriptors of one answer: initiators ask on behind them.
     static let statusDescriptors = 64
 

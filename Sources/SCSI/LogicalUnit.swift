@@ -27,6 +27,8 @@ package struct LogicalUnit: Sendable {
     var copies = CopyRecords()
     /// Nil while all is as usual.
     var sanitizing: Sanitizing?
+    /// What the memory is to say of it.
+    var sanitizeRecord: SanitizeRecord?
     var tasks = TaskSet()
     /// The target port groups as they stand, and as they were configured before SET TARGET PORT GROUPS.
     package internal(set) var ports = TargetPortGroups.standard {
@@ -66,6 +68,7 @@ package struct LogicalUnit: Sendable {
             self.persistent.registrations = reservations.registrations
             self.persistent.reservation = reservations.reservation
         }
+        self.restore(memory.sanitizing)
         self.memoryState = MemoryState(kept: memory, keptPersistent: self.persistent, asked: memory)
     }
 
@@ -131,6 +134,9 @@ package struct LogicalUnit: Sendable {
             }
             return self.copied(ticket, outcome, nexus: nexus.id)
         case .remembered(let isKept):
+            if case .sanitizeBegins(let isImmediate) = continuation {
+                return self.sanitizeBegins(isImmediate: isImmediate, isKept: isKept)
+            }
             guard case .remembered(let result) = continuation else {
                 preconditionFailure("\(continuation) does not wait for the memory")
             }

@@ -58,6 +58,10 @@ struct Device {
                     guard let next = self.unit.nextSanitizeStep() else { break }
                     self.unit.sanitizePerformed(self.perform(next.request))
                 }
+                if let change = self.unit.endSanitizing() {
+                    self.unit.settle(change, isKept: who & 2 == 0)
+                    self.unit.sanitizeEnded(isKept: who & 2 == 0)
+                }
                 return
             case .wait(let ticket, _):
                 return self.unit.left(ticket)

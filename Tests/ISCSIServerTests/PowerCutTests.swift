@@ -29,12 +29,12 @@ private final class ExportedFile {
     }()
 
     /// Starts serving and returns where.
-    func start() throws -> Portal {
+    func start(size: String = "1M") throws -> Portal {
         self.process = Process()
         let output = Pipe()
         self.process.executableURL = URL(fileURLWithPath: Self.program)
         self.process.arguments = [
-            "export", "\(self.folder)/disk.img", "--size", "1M", "--portal", "127.0.0.1:0", "--target",
+            "export", "\(self.folder)/disk.img", "--size", size, "--portal", "127.0.0.1:0", "--target",
             InitiatorSocket.target,
         ]
         self.process.standardOutput = output
@@ -94,5 +94,35 @@ struct PowerCutTests {
             file.cutPower()
         }
         #expect(answered > 0, "seed \(seed)")
+    }
+}
+
+@Suite("SANITIZE and kill -9", .serialized)
+struct SanitizePowerCutTests {
+    @Test func `an operation that is cut short goes on when the disk is served again, and ends`() async throws {
+        let file = try ExportedFile()
+        var portal = try file.start(size: "256M")
+        var socket = try await InitiatorSocket.ready(portal)
+        let last = cdb(0x28, lba: (256 << 11) - 1, count: 1)
+        #expect(
+            try await socket.execute([0x48, 0x81, 0, 0, 0, 0, 0, 0, 5, 0], written: [1, 0, 0, 1, 0xAA]).status == 0)
+        for _ in 0..<2 {
+            #expect(try await socket.execute([0, 0, 0, 0, 0, 0]).sense == [0x02, 0x04, 0x1B])
+            file.cutPower()
+            await socket.close()
+            portal = try file.start(size: "256M")
+            socket = try await InitiatorSocket.ready(portal)
+        }
+        #expect(try await socket.execute(last, read: 512).sense == [0x02, 0x04, 0x1B])
+        while try await socket.execute([0, 0, 0, 0, 0, 0]).status != 0 {
+            try await Task.sleep(for: .milliseconds(50))
+        }
+        #expect(try await socket.execute(last, read: 512).data == [UInt8](repeating: 0xAA, count: 512))
+        file.cutPower()
+        await socket.close()
+        // What has ended does not begin anew.
+        portal = try file.start(size: "256M")
+        socket = try await InitiatorSocket.ready(portal)
+        #expect(try await socket.execute([0, 0, 0, 0, 0, 0]).status == 0)
     }
 }

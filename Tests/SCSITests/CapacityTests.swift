@@ -174,6 +174,8 @@ struct AnyCDBTests {
                         #expect(test.medium.contains(step.request), "\(cdb), seed \(seed)")
                         test.unit.sanitizePerformed(test.medium.perform(step.request))
                     }
+                    if let change = test.unit.endSanitizing() { test.unit.settle(change, isKept: true) }
+                    test.unit.sanitizeEnded(isKept: true)
                     #expect(test.unit.sanitized().status == .good)
                 case .copy(let machine, let continuation):
                     var units = [test]

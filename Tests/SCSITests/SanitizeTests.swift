@@ -18,13 +18,19 @@ struct SanitizeTests {
     }
 
     /// A unit in the middle of an overwrite of 4,096 blocks of 4 KiB, four pieces.
-    static func running(action: UInt8 = 0x81) -> UnitUnderTest {
-        var test = UnitUnderTest(blockSize: 4096, blockCount: 4096)
+    static func running(action: UInt8 = 0x81, memory: UnitMemory? = nil) -> UnitUnderTest {
+        var test = UnitUnderTest(blockSize: 4096, blockCount: 4096, memory: memory)
         let list = Self.list([0xAA])
-        guard case .collect(_, let continuation) = test.begin(Self.cdb(action, list.count)),
-            case .sanitize(let isImmediate) = test.unit.resume(
-                continuation, with: .collected(ByteBuffer(bytes: list)), nexus: test.nexus)
-        else {
+        guard case .collect(_, let continuation) = test.begin(Self.cdb(action, list.count)) else {
+            Issue.record("it takes no list")
+            return test
+        }
+        var step = test.unit.resume(continuation, with: .collected(ByteBuffer(bytes: list)), nexus: test.nexus)
+        if case .remember(let change, let continuation) = step {
+            test.unit.settle(change, isKept: true)
+            step = test.unit.resume(continuation, with: .remembered(true), nexus: test.nexus)
+        }
+        guard case .sanitize(let isImmediate) = step else {
             Issue.record("it does not begin")
             return test
         }
@@ -141,12 +147,7 @@ struct SanitizeTests {
         test.unit.nexusBegan(test.nexus)
         #expect(test.run([0])?.senseText == "06/29/00")
         #expect(test.run([0])?.senseText == "02/04/1B")
-        var pieces = 0
-        while let step = test.unit.nextSanitizeStep() {
-            pieces += 1
-            test.unit.sanitizePerformed(test.medium.perform(step.request))
-        }
-        #expect(pieces == 5)
+        #expect(test.sanitize() == 5)
         #expect(test.run([0])?.status == .good)
     }
 
@@ -168,6 +169,94 @@ struct SanitizeTests {
             #expect(test.execute(Self.cdb(0x01, list.count), dataOut: list).status == .good)
         }
         #expect(test.run([0])?.status == .good)
+    }
+
+    /// The unit after a power cut, with the medium as it was.
+    private static func afterPowerCut(_ test: UnitUnderTest, _ capabilities: BlockCapabilities) throws -> UnitUnderTest
+    {
+        let text = try #require(test.kept).text(ofUnit: UnitUnderTest.serial)
+        var after = UnitUnderTest(
+            blockCount: 4096, capabilities: capabilities,
+            memory: try UnitMemory.read(text, ofUnit: UnitUnderTest.serial))
+        after.medium = test.medium
+        return after
+    }
+
+    @Test(arguments: [
+        ("overwrite", cdb(0x81, 7), list([1, 2, 3], flags: 0x82), ["same 0+4096", "flush", "same 0+4096", "flush"]),
+        ("block erase", cdb(0x82), [], ["extent 0+4096", "flush", "unmap 0+4096", "flush"]),
+        ("cryptographic erase", cdb(0x83), [], ["replace key"]),
+    ])
+    func `one that a power cut interrupts begins anew`(
+        _ name: String, _ cdb: [UInt8], _ list: [UInt8], _ requests: [String]
+    ) throws {
+        let capabilities: BlockCapabilities = [.unmap, .unmapZeroes, .encrypts]
+        var test = UnitUnderTest(blockCount: 4096, capabilities: capabilities, memory: UnitMemory())
+        var step = test.begin(cdb)
+        if case .collect(_, let continuation) = step {
+            step = test.unit.resume(continuation, with: .collected(ByteBuffer(bytes: list)), nexus: test.nexus)
+        }
+        guard case .remember(let change, let continuation) = step else {
+            Issue.record("it is not kept before it begins")
+            return
+        }
+        #expect(test.run([0])?.senseText == "02/04/1B")
+        test.kept = change.memory
+        test.unit.settle(change, isKept: true)
+        guard
+            case .sanitize(isImmediate: true) =
+                test.unit.resume(continuation, with: .remembered(true), nexus: test.nexus)
+        else {
+            Issue.record("it does not begin")
+            return
+        }
+        var after = try Self.afterPowerCut(test, capabilities)
+        #expect(after.unit.isBeingSanitized)
+        #expect(after.run([0])?.senseText == "02/04/1B", "\(name)")
+        after.sanitize()
+        #expect(after.medium.log == requests)
+        #expect(after.run([0])?.status == .good)
+        let last = try Self.afterPowerCut(after, capabilities)
+        #expect(!last.unit.isBeingSanitized)
+    }
+
+    @Test func `one that failed stays failed over a power cut, until it is left`() throws {
+        var test = UnitUnderTest(blockCount: 4096, memory: UnitMemory())
+        test.medium.failure = BlockError(.write, "x")
+        let list = Self.list([1])
+        #expect(test.execute(Self.cdb(0x21, list.count), dataOut: list).senseText == "03/31/03")
+        test.medium.failure = nil
+        var after = try Self.afterPowerCut(test, [.unmap])
+        #expect(!after.unit.isBeingSanitized)
+        #expect(after.run([0])?.senseText == "03/31/03")
+        #expect(after.execute(Self.cdb(0x1F)).status == .good)
+        after = try Self.afterPowerCut(after, [.unmap])
+        #expect(after.run([0])?.status == .good)
+    }
+
+    @Test func `an end that could not be kept is a failure, as a power cut would bring it back`() throws {
+        var test = Self.running(memory: UnitMemory())
+        test.canKeep = false
+        test.sanitize()
+        #expect(test.run([0])?.senseText == "03/31/03")
+        // A beginning that could not be kept is none.
+        test = UnitUnderTest(blockCount: 4096, memory: UnitMemory())
+        test.canKeep = false
+        #expect(test.execute(Self.cdb(0x02)).senseText == "04/44/00")
+        #expect(test.medium.log.isEmpty)
+        #expect(test.run([0])?.status == .good)
+    }
+
+    @Test func `an interrupted cryptographic erase of a store that has no key any longer has failed`() throws {
+        var test = UnitUnderTest(blockCount: 4096, capabilities: [.encrypts], memory: UnitMemory())
+        test.medium.failure = BlockError(.write, "x")
+        guard case .remember(let change, _) = test.begin(Self.cdb(0x83)) else {
+            Issue.record("it is not kept")
+            return
+        }
+        test.kept = change.memory
+        var after = try Self.afterPowerCut(test, [.unmap])
+        #expect(after.run([0])?.senseText == "03/31/03")
     }
 
     @Test func `reservations and write-protects hold`() {

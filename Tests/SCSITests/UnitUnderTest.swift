@@ -81,9 +81,7 @@ struct UnitUnderTest {
                 let result = self.medium.perform(request)
                 step = self.unit.resume(continuation, with: .performed(result), nexus: nexus)
             case .sanitize:
-                while let step = self.unit.nextSanitizeStep() {
-                    self.unit.sanitizePerformed(self.medium.perform(step.request))
-                }
+                self.sanitize()
                 return self.unit.sanitized()
             case .copy(let machine, let continuation):
                 var units = [self]
@@ -102,6 +100,22 @@ struct UnitUnderTest {
                 step = self.unit.resume(continuation, with: .remembered(self.canKeep), nexus: nexus)
             }
         }
+    }
+
+    /// Does the unit's sanitize operation to its end; returns how many requests that took.
+    @discardableResult
+    mutating func sanitize() -> Int {
+        var requests = 0
+        while let step = self.unit.nextSanitizeStep() {
+            requests += 1
+            self.unit.sanitizePerformed(self.medium.perform(step.request))
+        }
+        if let change = self.unit.endSanitizing() {
+            if self.canKeep { self.kept = change.memory }
+            self.unit.settle(change, isKept: self.canKeep)
+            self.unit.sanitizeEnded(isKept: self.canKeep)
+        }
+        return requests
     }
 
     /// A command that ends in its first step.

@@ -152,7 +152,8 @@ struct OpenMedium: Sendable {
         }
     }
 
-    /// Where there is no data there may be space for it.
+    /// Where there is no data there may be space for it. (Zeroes of such space that were read lie in the page cache, and
+    /// count as mapped until it forgets them.)
     private func hole(at offset: UInt64, _ count: UInt64) -> (count: UInt64, state: ProvisioningState) {
         var alike: UInt64 = count
         // The call fills in the number that it is given.

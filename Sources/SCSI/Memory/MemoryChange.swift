@@ -48,6 +48,7 @@ extension LogicalUnit {
         var memory = UnitMemory()
         memory.modePages = self.savedModePages
         memory.identifyingInformation = self.identifyingInformation
+        memory.sanitizing = self.sanitizeRecord
         if self.persistent.isActivated {
             memory.reservations = .init(
                 registrations: self.persistent.registrations, reservation: self.persistent.reservation)
@@ -57,19 +58,22 @@ extension LogicalUnit {
 
     /// Ends a command that has changed what the unit remembers: with `result`, but not before that is kept.
     mutating func remembering(_ result: CommandResult) -> TaskStep {
-        guard var state = self.memoryState else { return .finish(result) }
+        self.changeOfMemory().map { .remember($0, .remembered(result)) } ?? .finish(result)
+    }
+
+    /// What has to be kept now; nil where nothing has changed, or nothing is remembered.
+    mutating func changeOfMemory() -> MemoryChange? {
+        guard var state = self.memoryState else { return nil }
         let memory = self.memory
         guard memory != state.kept || state.asked != state.kept else {
             state.keptPersistent = self.persistent
             self.memoryState = state
-            return .finish(result)
+            return nil
         }
         state.asked = memory
         state.lastAsked += 1
         self.memoryState = state
-        let change = MemoryChange(
-            memory: memory, persistent: self.persistent, run: state.run, number: state.lastAsked)
-        return .remember(change, .remembered(result))
+        return MemoryChange(memory: memory, persistent: self.persistent, run: state.run, number: state.lastAsked)
     }
 
     package func standing(of change: MemoryChange) -> MemoryStanding {
@@ -89,6 +93,7 @@ extension LogicalUnit {
             state.asked = state.kept
             self.savedModePages = state.kept.modePages
             self.identifyingInformation = state.kept.identifyingInformation
+            self.sanitizeRecord = state.kept.sanitizing
             let generation = self.persistent.generation
             self.persistent = state.keptPersistent
             // Readers of the keys must see that something happened.

@@ -13,9 +13,12 @@ internal import Wire
 ///     registration bbbb000000000002 * 0 iqn.2023-04.com.example:other,i,0x00023d000001
 ///     reservation 5 0
 ///     mode-page 0800 0812…
+///     sanitize overwrite 1 aa 3 inverts     (or: block-erase 1, cryptographic-erase 1, failed 1)
 ///     checksum 8d1f0a2c
 ///
 /// `*` is a registration through all target ports; a reservation names its type and its holder's line, from 0.
+/// The number after a kind of sanitize operation says whether a failed one may be left; an overwrite tells its pattern, how
+/// often it is written, and whether every second pass turns it over.
 /// Whatever is not graphic ASCII in a name is written as `%` and two hexadecimal digits.
 extension UnitMemory {
     /// The text that `read` takes back. `serial` says whose memory it is.
@@ -44,6 +47,7 @@ extension UnitMemory {
             let digits = bytes.map { Self.hex(UInt64($0), digits: 2) }.joined()
             lines.append("identifying \(Self.hex(UInt64(type), digits: 2)) \(digits)")
         }
+        if let sanitizing { lines.append("sanitize " + sanitizing.words) }
         var text = ByteBuffer(string: lines.map { $0 + "\n" }.joined())
         let checksum = CRC32C.checksum(text.readableBytesSpan)
         text.writeString("checksum \(Self.hex(UInt64(checksum), digits: 8))\n")
@@ -78,7 +82,7 @@ extension UnitMemory {
         return owner == serial ? memory : UnitMemory()
     }
 
-    private static func hex(_ value: UInt64, digits count: Int) -> String {
+    fileprivate static func hex(_ value: UInt64, digits count: Int) -> String {
         let digits = String(value, radix: 16)
         return String(repeating: "0", count: max(0, count - digits.utf8.count)) + digits
     }
@@ -116,6 +120,7 @@ private struct UnitMemoryReader {
         case "registration": return self.takeRegistration(words)
         case "reservation": return self.takeReservation(words)
         case "mode-page": return self.takeModePage(words)
+        case "sanitize": return self.takeSanitize(words)
         case "identifying": return self.takeIdentifyingInformation(words)
         default: return false
         }
@@ -198,6 +203,29 @@ private struct UnitMemoryReader {
         return true
     }
 
+    private mutating func takeSanitize(_ words: [Substring]) -> Bool {
+        guard self.memory.sanitizing == nil, words.count >= 3, words[2] == "0" || words[2] == "1" else { return false }
+        let allowsExit = words[2] == "1"
+        switch words[1] {
+        case "overwrite":
+            guard words.count == 6, (1...Limits.sanitizePatternBytes).contains(words[3].utf8.count / 2),
+                let pattern = Self.bytes(words[3]), let passes = Int(words[4]), (1...31).contains(passes),
+                words[5] == "inverts" || words[5] == "repeats"
+            else { return false }
+            let method = SanitizeOperation.Method.overwrite(
+                pattern: pattern, passes: passes, inverts: words[5] == "inverts")
+            self.memory.sanitizing = .running(method, allowsExit: allowsExit)
+        case "block-erase" where words.count == 3:
+            self.memory.sanitizing = .running(.blockErase, allowsExit: allowsExit)
+        case "cryptographic-erase" where words.count == 3:
+            self.memory.sanitizing = .running(.cryptographicErase, allowsExit: allowsExit)
+        case "failed" where words.count == 3:
+            self.memory.sanitizing = .failed(allowsExit: allowsExit)
+        default: return false
+        }
+        return true
+    }
+
     private static func bytes(_ digits: Substring) -> [UInt8]? {
         guard digits.utf8.count % 2 == 0 else { return nil }
         var bytes: [UInt8] = []
@@ -229,5 +257,19 @@ private struct UnitMemoryReader {
             rest = rest.dropFirst(2)
         }
         return String(validating: bytes, as: UTF8.self)
+    }
+}
+
+extension SanitizeRecord {
+    fileprivate var words: String {
+        switch self {
+        case .running(.overwrite(let pattern, let passes, let inverts), let allowsExit):
+            "overwrite \(allowsExit ? 1 : 0) "
+                + pattern.map { UnitMemory.hex(UInt64($0), digits: 2) }.joined()
+                + " \(passes) \(inverts ? "inverts" : "repeats")"
+        case .running(.blockErase, let allowsExit): "block-erase \(allowsExit ? 1 : 0)"
+        case .running(.cryptographicErase, let allowsExit): "cryptographic-erase \(allowsExit ? 1 : 0)"
+        case .failed(let allowsExit): "failed \(allowsExit ? 1 : 0)"
+        }
     }
 }

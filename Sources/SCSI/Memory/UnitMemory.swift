@@ -2,7 +2,7 @@
 // SPDX-FileCopyrightText: the Apus authors
 
 /// What a logical unit knows even after a power cut: persistent reservations that were registered with APTPL=1
-/// (SPC-4), mode pages that MODE SELECT saved, and what SET IDENTIFYING INFORMATION set.
+/// (SPC-4), mode pages that MODE SELECT saved, what SET IDENTIFYING INFORMATION set, and SANITIZE.
 ///
 /// A unit that is given one at its beginning can remember; whoever gave it keeps what `TaskStep.remember` brings.
 package struct UnitMemory: Hashable, Sendable {
@@ -12,6 +12,8 @@ package struct UnitMemory: Hashable, Sendable {
     package var modePages: [UInt16: [UInt8]] = [:]
     /// What SET IDENTIFYING INFORMATION set, by its type.
     package var identifyingInformation: [UInt8: [UInt8]] = [:]
+    /// A sanitize operation that has begun and not ended well.
+    var sanitizing: SanitizeRecord?
 
     /// A unit that has nothing to remember yet.
     package init() {}

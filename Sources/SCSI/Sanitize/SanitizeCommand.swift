@@ -93,12 +93,23 @@ extension LogicalUnit {
         guard case .failed(let allowsExit) = self.sanitizing else { return .finish(.good) }
         guard allowsExit else { return self.check(.invalidFieldInCDB(1, bit: 4)) }
         self.sanitizing = nil
-        return .finish(.good)
+        self.sanitizeRecord = nil
+        return self.remembering(.good)
     }
 
+    /// Where the unit has a memory, the operation is kept there before it begins.
     private mutating func beginSanitizing(_ operation: SanitizeOperation, _ request: SanitizeRequest) -> TaskStep {
         self.sanitizing = .running(operation)
-        return .sanitize(isImmediate: request.isImmediate)
+        self.sanitizeRecord = .running(operation.method, allowsExit: operation.allowsExit)
+        guard let change = self.changeOfMemory() else { return .sanitize(isImmediate: request.isImmediate) }
+        return .remember(change, .sanitizeBegins(isImmediate: request.isImmediate))
+    }
+
+    /// The operation is kept, or could not be: then it does not begin.
+    mutating func sanitizeBegins(isImmediate: Bool, isKept: Bool) -> TaskStep {
+        guard !isKept else { return .sanitize(isImmediate: isImmediate) }
+        self.sanitizing = nil
+        return self.check(Sense(.hardwareError, .internalTargetFailure))
     }
 
     /// Why a command is refused while the unit is being sanitized, or could not be.
@@ -122,12 +133,47 @@ extension LogicalUnit {
 
     // MARK: - The operation
 
+    /// Whether an operation is under way, as one is that a power cut interrupted.
+    package var isBeingSanitized: Bool {
+        if case .running = self.sanitizing { true } else { false }
+    }
+
+    /// Takes up what the memory tells.
+    mutating func restore(_ record: SanitizeRecord?) {
+        self.sanitizeRecord = record
+        switch record {
+        case nil: break
+        case .failed(let allowsExit): self.sanitizing = .failed(allowsExit: allowsExit)
+        // The store was made another kind since.
+        case .running(.cryptographicErase, let allowsExit) where !self.info.capabilities.contains(.encrypts):
+            self.sanitizing = .failed(allowsExit: allowsExit)
+        case .running(let method, let allowsExit):
+            self.sanitizing = .running(SanitizeOperation(method, allowsExit: allowsExit))
+        }
+    }
+
     /// What the store has to do next for the unit's sanitize operation; nil when it is over.
     package mutating func nextSanitizeStep() -> SanitizeStep? {
         guard case .running(var operation) = self.sanitizing else { return nil }
         let step = operation.next(self.info)
-        self.sanitizing = step == nil ? nil : .running(operation)
+        self.sanitizing = .running(operation)
         return step
+    }
+
+    /// The operation is over: what has to be kept before anybody may use the unit, nil where nothing has.
+    package mutating func endSanitizing() -> MemoryChange? {
+        if self.isBeingSanitized { self.sanitizeRecord = nil }
+        guard let change = self.changeOfMemory() else {
+            self.sanitizeEnded(isKept: true)
+            return nil
+        }
+        return change
+    }
+
+    /// A unit whose memory still says that it is being sanitized would lose what is written to it.
+    package mutating func sanitizeEnded(isKept: Bool) {
+        guard case .running(let operation) = self.sanitizing else { return }
+        self.sanitizing = isKept ? nil : .failed(allowsExit: operation.allowsExit)
     }
 
     /// The store's answer to the last step. A failure leaves data behind that nobody may read any longer.
@@ -139,6 +185,7 @@ extension LogicalUnit {
             self.sanitizing = .running(operation)
         case .failure:
             self.sanitizing = .failed(allowsExit: operation.allowsExit)
+            self.sanitizeRecord = .failed(allowsExit: operation.allowsExit)
         }
     }
 

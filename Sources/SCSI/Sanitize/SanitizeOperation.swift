@@ -10,6 +10,12 @@ enum Sanitizing: Sendable {
     case failed(allowsExit: Bool)
 }
 
+/// What a unit remembers of it: an operation that was interrupted by a power cut begins anew.
+enum SanitizeRecord: Hashable, Sendable {
+    case running(SanitizeOperation.Method, allowsExit: Bool)
+    case failed(allowsExit: Bool)
+}
+
 /// A request of a sanitize operation.
 package struct SanitizeStep: Sendable {
     package var request: BlockRequest
@@ -23,7 +29,7 @@ package struct SanitizeStep: Sendable {
 ///     overwrite     write ─► write … flush ─► next pass …
 ///     block erase   extent ─► write what takes space ─► extent … flush ─► unmap … flush
 struct SanitizeOperation: Sendable {
-    enum Method: Sendable {
+    enum Method: Hashable, Sendable {
         /// The pattern is repeated in each block; `inverts` turns its bits over in every second pass.
         case overwrite(pattern: [UInt8], passes: Int, inverts: Bool)
         case blockErase
@@ -40,7 +46,7 @@ struct SanitizeOperation: Sendable {
     }
 
     let allowsExit: Bool
-    private let method: Method
+    let method: Method
     private var phase: Phase
     private var pass = 0
     private var lba: UInt64 = 0
