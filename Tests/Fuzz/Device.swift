@@ -21,6 +21,7 @@ struct Device {
         var capabilities: BlockCapabilities = [.writeCache]
         if flags & 1 == 0 { capabilities.formUnion([.unmap, .unmapZeroes]) }
         if flags & 2 != 0 { capabilities.formUnion(.readOnly) }
+        if flags & 8 != 0 { capabilities.formUnion([.encrypts, .anchors, .tellsUsage]) }
         self.unit = LogicalUnit(
             identity: LogicalUnitIdentity(product: "disk", serial: Self.serial),
             info: BlockInfo(

@@ -107,14 +107,15 @@ struct SanitizePowerCutTests {
         #expect(
             try await socket.execute([0x48, 0x81, 0, 0, 0, 0, 0, 0, 5, 0], written: [1, 0, 0, 1, 0xAA]).status == 0)
         for _ in 0..<2 {
-            #expect(try await socket.execute([0, 0, 0, 0, 0, 0]).sense == [0x02, 0x04, 0x1B])
+            #expect(try await socket.execute(testUnitReady).sense == [0x02, 0x04, 0x1B])
             file.cutPower()
             await socket.close()
             portal = try file.start(size: "256M")
-            socket = try await InitiatorSocket.ready(portal)
+            socket = try await InitiatorSocket.ready(portal, luns: [])
+            #expect(try await socket.execute(testUnitReady).sense == [0x06, 0x29, 0x00])
         }
         #expect(try await socket.execute(last, read: 512).sense == [0x02, 0x04, 0x1B])
-        while try await socket.execute([0, 0, 0, 0, 0, 0]).status != 0 {
+        while try await socket.execute(testUnitReady).status != 0 {
             try await Task.sleep(for: .milliseconds(50))
         }
         #expect(try await socket.execute(last, read: 512).data == [UInt8](repeating: 0xAA, count: 512))
@@ -123,6 +124,6 @@ struct SanitizePowerCutTests {
         // What has ended does not begin anew.
         portal = try file.start(size: "256M")
         socket = try await InitiatorSocket.ready(portal)
-        #expect(try await socket.execute([0, 0, 0, 0, 0, 0]).status == 0)
+        #expect(try await socket.execute(testUnitReady).status == 0)
     }
 }
