@@ -52,7 +52,8 @@ package enum Plan {
         steps += closing.sorted().map(Step.closeBackstore)
         steps += opening.sorted().compactMap { name in new.backstores[name].map { .openBackstore(name, $0) } }
         steps += Self.grown(old.backstores, new.backstores, but: opening)
-        for name in opening.union(old.access.keys).union(new.access.keys).sorted() where new.backstores[name] != nil {
+        let told = opening.union(old.access.keys).union(new.access.keys).union(new.loaderArguments.keys)
+        for name in told.sorted() where new.backstores[name] != nil {
             let before = opening.contains(name) ? .standard : old.access[name] ?? .standard
             let wanted = new.access[name] ?? .standard
             if wanted != before { steps.append(.setAccess(name, wanted)) }
