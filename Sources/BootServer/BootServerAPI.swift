@@ -105,6 +105,8 @@ package struct BootAssignment: Sendable, Equatable {
     package var portalAddress: String
     package var portalPort: Int
     package var lun: UInt16
+    /// What it proves itself with when it logs in.
+    package var credentials: SANDisk.Credentials?
     /// Its firmware starts signed programs only.
     package var isSecureBoot: Bool
 
@@ -126,7 +128,8 @@ package struct BootAssignment: Sendable, Equatable {
 
     package init(
         client: String, method: Method, initiatorName: String, targetName: String,
-        portalAddress: String, portalPort: Int = 3260, lun: UInt16 = 0, isSecureBoot: Bool = false
+        portalAddress: String, portalPort: Int = 3260, lun: UInt16 = 0,
+        credentials: SANDisk.Credentials? = nil, isSecureBoot: Bool = false
     ) {
         self.client = client
         self.method = method
@@ -135,6 +138,7 @@ package struct BootAssignment: Sendable, Equatable {
         self.portalAddress = portalAddress
         self.portalPort = portalPort
         self.lun = lun
+        self.credentials = credentials
         self.isSecureBoot = isSecureBoot
     }
 }

@@ -154,7 +154,8 @@ extension SANDisk {
     init(_ assignment: BootAssignment) {
         self.init(
             initiatorName: assignment.initiatorName, targetName: assignment.targetName,
-            portalAddress: assignment.portalAddress, portalPort: assignment.portalPort, lun: assignment.lun)
+            portalAddress: assignment.portalAddress, portalPort: assignment.portalPort, lun: assignment.lun,
+            credentials: assignment.credentials)
     }
 }
 

@@ -30,6 +30,13 @@ extension BootRecord {
         }
         if self.sessions.contains(where: { $0.party == .linux }) { return .ended }
         let stage = self.stage ?? .discover
+        // What firmware tries next, once its disk has refused it, only hides the cause.
+        if let refusal = self.entries.last(where: { $0.isTrouble && $0.stage == .firmwareLogin }),
+            self.sessions.isEmpty,
+            now.seconds(since: refusal.last) >= 5
+        {
+            return .stalled(Self.diagnosis(of: refusal))
+        }
         let quiet = now.seconds(since: self.lastActivity)
         if let trouble = self.entries.last, trouble.isTrouble, quiet >= 5 {
             return .stalled(Self.diagnosis(of: trouble))
@@ -75,6 +82,14 @@ extension BootRecord {
             "set up iSCSI in the firmware's menu (target from DHCP) and put it first, or use the method sanboot"
         ),
         ("its HTTP Boot asked", "put PXE first in the firmware's menu"),
+        (
+            "CHAP",
+            "give the firmware the name and secret of the machine's entry: apus client set NAME --chap USER:SECRET sets another"
+        ),
+        (
+            "without authentication",
+            "turn CHAP on in the firmware's menu, with the name and secret of the machine's entry"
+        ),
         ("is not installed", "install the package that is named on this host: apt-get install PACKAGE"),
         ("no free address", "give out more addresses: apus services set --dhcp FIRST-LAST/PREFIX"),
         ("answers on that address", "find the machine that has the address, or keep it out of the range"),

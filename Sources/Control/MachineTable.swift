@@ -48,6 +48,7 @@ extension BootAssignment {
         self.init(
             client: machine.client, method: method, initiatorName: machine.initiatorName,
             targetName: machine.targetName, portalAddress: services.address, portalPort: services.iscsiPort,
+            credentials: machine.chap.map { SANDisk.Credentials(name: $0.name, secret: $0.secret) },
             isSecureBoot: machine.isSecureBoot)
     }
 }

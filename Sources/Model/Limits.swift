@@ -13,6 +13,9 @@ package enum Limits {
     package static let highestLUN = 16_383
     /// RFC 7143 §9.2.1 wants CHAP secrets of 96 bits at least.
     package static let chapSecretBytes = 12
+    /// What edk2's initiator has room for.
+    package static let firmwareCHAPNameBytes = 126
+    package static let firmwareCHAPSecretBytes = 16
     /// RFC 7143 §6.1: a value takes at most 255 bytes unless it says otherwise, and TargetAlias does not.
     package static let aliasBytes = 255
     /// Linux's IFNAMSIZ is 16 with its terminating zero.

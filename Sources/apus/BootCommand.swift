@@ -41,6 +41,11 @@ struct BootCommand: AsyncParsableCommand {
     var memory = ByteSize(bytes: UInt64(VirtualMachine.defaultMemoryMiB) << 20)
     @Option(help: "How its processor runs: tcg works everywhere, kvm is fast.")
     var accelerator = Accelerator.tcg
+    @Option(
+        help: ArgumentHelp(
+            "What a UEFI firmware proves itself with by the method firmware, USER:SECRET or @FILE, in place of the client's "
+                + "own: to see how a wrong one is refused.", valueName: "chap"))
+    var firmwareChap: String?
     @Flag(help: "Make this terminal the machine's console; Ctrl-] leaves and switches it off.")
     var console = false
     @Option(help: "Switch the machine off at loader, kernel, disk (attached by the initramfs) or login, the default.")
@@ -87,7 +92,7 @@ struct BootCommand: AsyncParsableCommand {
         }
         try self.override(&client)
         let program = try self.program()
-        let machine = self.machine(of: client)
+        let machine = try self.machine(of: client)
         guard self.inside else {
             let arguments = Array(CommandLine.arguments.dropFirst()) + ["--inside"]
             let isConsole = self.console
@@ -128,11 +133,12 @@ struct BootCommand: AsyncParsableCommand {
         }
     }
 
-    private func machine(of client: BootClient) -> VirtualMachine {
+    private func machine(of client: BootClient) throws -> VirtualMachine {
+        let chap = try self.firmwareChap.flatMap { try CHAPText.account($0, option: "--firmware-chap") } ?? client.chap
         let start: FirmwareStart =
             switch client.method {
             case .sanboot, .kernel: .pxe
-            case .firmware: .iscsi(initiator: client.effectiveInitiatorName)
+            case .firmware: .iscsi(initiator: client.effectiveInitiatorName, chap: chap)
             case .http: .http
             }
         return VirtualMachine(

@@ -86,7 +86,13 @@ struct ClientAddCommand: AsyncParsableCommand {
     @Option(help: "The name of its target. (default: made from its name)")
     var targetName: String?
 
-    @Option(help: "Kernel arguments to add, for the method kernel.")
+    @Option(
+        help: ArgumentHelp(
+            "What it logs in with, USER:SECRET or @FILE with such a line; 12 to 16 characters of secret.",
+            valueName: "chap"))
+    var chap: String?
+
+    @Option(help: "Kernel arguments to add to the image's.")
     var kernelArguments: String?
 
     @Option(help: "The size of its disk, for example 20G. (default: the image's)")
@@ -109,6 +115,7 @@ struct ClientAddCommand: AsyncParsableCommand {
             name: self.name, mac: self.mac, source: source,
             method: self.method.method(self.transport), secureBoot: self.secureBoot ? true : nil,
             address: self.address, initiatorName: self.initiatorName, targetName: self.targetName,
+            chap: try self.chap.flatMap { try CHAPText.account($0, option: "--chap") },
             kernelArguments: self.kernelArguments,
             size: self.size.map { Int(clamping: $0.bytes) })
         let outcome = try await self.options.administration.change(ChangeRequest(.addClient(client)))
@@ -127,7 +134,7 @@ struct ClientListCommand: AsyncParsableCommand {
     func run() async throws {
         let clients = try await self.options.administration.clients()
         if self.json {
-            StandardOutput.write(try JSONText.pretty(clients.map(\.json)))
+            StandardOutput.write(try JSONText.pretty(clients.map(\.json.hidingSecrets)))
         } else if clients.isEmpty {
             print("no machines; add one: apus client add NAME --mac MAC --image IMAGE")
         } else {
@@ -152,7 +159,7 @@ struct ClientShowCommand: AsyncParsableCommand {
     func run() async throws {
         let client = try await self.options.administration.client(self.name)
         if self.json {
-            StandardOutput.write(JSONText.pretty(client.json))
+            StandardOutput.write(JSONText.pretty(client.json.hidingSecrets))
         } else {
             let surroundings = Surroundings(stateFolder: self.options.state)
             print(TextTable.format(client.description(in: surroundings)))
@@ -201,7 +208,13 @@ struct ClientSetCommand: AsyncParsableCommand {
     @Option(help: "The name of its target.")
     var targetName: String?
 
-    @Option(help: "Kernel arguments to add, for the method kernel.")
+    @Option(
+        help: ArgumentHelp(
+            "What it logs in with, USER:SECRET or @FILE with such a line; 12 to 16 characters of secret.",
+            valueName: "chap"))
+    var chap: String?
+
+    @Option(help: "Kernel arguments to add to the image's.")
     var kernelArguments: String?
 
     @Option(help: "The size of its disk, for example 20G; it never shrinks.")
@@ -213,7 +226,9 @@ struct ClientSetCommand: AsyncParsableCommand {
         guard self.image == nil || self.disk == nil else {
             throw ValidationError("give --image or --disk, not both")
         }
-        if self.patch.isEmpty { throw ValidationError("nothing to change: name what is to be different") }
+        if self.patch.isEmpty, self.chap == nil {
+            throw ValidationError("nothing to change: name what is to be different")
+        }
     }
 
     private var patch: [String: JSONValue] {
@@ -235,7 +250,13 @@ struct ClientSetCommand: AsyncParsableCommand {
     }
 
     func run() async throws {
-        let change = Change.patchClient(name: self.name, patch: .object(self.patch))
+        var patch = self.patch
+        if let chap {
+            let account = chap.isEmpty ? nil : try CHAPText.account(chap, option: "--chap")
+            patch["chap_userid"] = account.map { .string($0.name) } ?? .null
+            patch["chap_password"] = account.map { .string($0.secret) } ?? .null
+        }
+        let change = Change.patchClient(name: self.name, patch: .object(patch))
         let outcome = try await self.options.administration.change(ChangeRequest(change))
         print(outcome.words("changed \(self.name)"))
     }

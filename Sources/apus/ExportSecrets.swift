@@ -3,6 +3,7 @@
 
 import Glibc
 import ISCSI
+import Model
 
 /// The secrets of `apus export`, wherever they come from. No message repeats what was written, which may be one.
 struct ExportSecrets {
@@ -34,19 +35,8 @@ struct ExportSecrets {
         _ option: String, _ argument: String?, environment: String
     ) throws -> CHAPCredentials? {
         let inherited = unsafe getenv(environment).map { unsafe String(cString: $0) }
-        guard var text = argument ?? inherited, !text.isEmpty else { return nil }
-        let place: String
-        if argument != nil, text.hasPrefix("@") {
-            place = String(text.dropFirst())
-            text =
-                try TextFile.read(place).split(separator: "\n", omittingEmptySubsequences: false).first
-                .map(String.init) ?? ""
-        } else {
-            place = argument == nil ? environment : option
-        }
-        guard let colon = text.firstIndex(of: ":"), colon > text.startIndex, text.index(after: colon) < text.endIndex
-        else { throw Failure(.usage, "\(place): write USER:SECRET") }
-        return CHAPCredentials(
-            name: String(text[..<colon]), secret: CHAPSecret(String(text[text.index(after: colon)...])))
+        guard let text = argument ?? inherited, !text.isEmpty else { return nil }
+        let account = try CHAPText.account(text, option: argument == nil ? environment : option)
+        return account.map { CHAPCredentials(name: $0.name, secret: CHAPSecret($0.secret)) }
     }
 }

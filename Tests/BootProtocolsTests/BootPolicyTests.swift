@@ -90,6 +90,15 @@ struct BootPolicyTests {
         #expect(answer.options == [.vendorClass("HTTPClient")])
     }
 
+    @Test func `iPXE as the firmware's initiator is told what to prove itself with`() throws {
+        let client = try #require(BootClient(try DHCPMessage.parsed(Captures.ipxeBIOSDiscover)))
+        var disk = Self.disk
+        disk.credentials = SANDisk.Credentials(name: "n", secret: "0123456789ab")
+        let answer = Self.policy.answer(client, plan: BootPlan(way: .firmware, disk: disk))
+        let settings = answer.options.compactMap { if case .ipxe(let bytes) = $0 { bytes } else { nil } }
+        #expect(settings.first?.starts(with: [190, 1, UInt8(ascii: "n"), 191, 12]) == true)
+    }
+
     @Test func `iPXE as the firmware's initiator is told its disk, and no boot file`() throws {
         let client = try #require(BootClient(try DHCPMessage.parsed(Captures.ipxeBIOSDiscover)))
         let answer = Self.policy.answer(client, plan: BootPlan(way: .firmware, disk: Self.disk))

@@ -114,6 +114,20 @@ struct IPXEScriptTests {
         #expect(lines.contains("chain --replace --autofree http://h/s || goto again"))
     }
 
+    @Test func `what the machine proves itself with is set before the disk is attached, and never shown`() throws {
+        var disk = Self.disk
+        disk.credentials = SANDisk.Credentials(name: "node1", secret: "0123456789ab")
+        let text = IPXEScript(client: "node1", disk: disk, method: .sanboot, url: "http://h/s").text
+        let lines = text.split(separator: "\n").map(String.init)
+        let name = try #require(lines.firstIndex(of: "set username node1"))
+        let boot = try #require(lines.firstIndex { $0.hasPrefix("sanboot ") })
+        #expect(lines[name + 1] == "set password 0123456789ab")
+        #expect(name < boot)
+        #expect(!lines.contains { $0.hasPrefix("echo") && $0.contains("0123456789ab") })
+        #expect(!"\(disk)".contains("0123456789ab"))
+        #expect(!text.isEmpty && !Self.script(.sanboot).contains { $0.hasPrefix("set password") })
+    }
+
     @Test func `kernel loads both files, names the initramfs and tells it how to log in`() {
         let lines = Self.script(
             .kernel(kernelURL: "http://h/k", initrdURL: "http://h/i", arguments: "root=LABEL=r  quiet"))

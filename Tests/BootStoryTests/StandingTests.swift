@@ -51,6 +51,22 @@ struct StandingTests {
         #expect(pc.timeline(9).split(separator: "\n").last?.contains(remedy) == true)
     }
 
+    @Test func `what firmware tries after its disk has refused it does not hide the cause`() throws {
+        var pc = Narrator()
+        pc.at(0, .loginRefused(initiator: "iqn.x", reason: "CHAP: the initiator's secret is not the one configured"))
+        for second in stride(from: 0.5, to: 9, by: 2) {
+            pc.at(second, .discover(architecture: 7, isIPXE: false))
+            pc.at(
+                second, .refused(reason: "left to the firmware's own iSCSI initiator, but its PXE or HTTP Boot asked"))
+        }
+        guard case .stalled(let diagnosis) = try #require(pc.story.boots.first).standing(at: Narrator.instant(9)) else {
+            Issue.record("not stalled")
+            return
+        }
+        #expect(diagnosis.awaited == .firmwareLogin)
+        #expect(diagnosis.remedy.contains("apus client set NAME --chap"))
+    }
+
     @Test func `the next login of firmware that is the initiator begins the next boot`() {
         let edk2 = SessionFacts(
             id: 3, initiatorName: "iqn.x", isid: "125400123450", remoteAddress: "10.0.0.5:1024")

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // SPDX-FileCopyrightText: the Apus authors
 
+import Model
 import Testing
 
 @testable import TryOut
@@ -86,5 +87,14 @@ struct FirmwareVariablesTests {
         #expect(structure[222..<224] == [1, 1])
         #expect(structure[476..<482] == [0x12, 0x54, 0x00, 0x0a, 0xff, 0x01])
         #expect(structure[757] == 0 && structure[1048] == 1)
+    }
+
+    @Test func `the initiator's attempt has what it is to prove itself with`() {
+        let chap = CHAPAccount(name: "pc1", secret: "twelve-bytes")
+        let structure = ISCSIAttempt(mac: "52:54:00:0a:ff:01", initiator: "iqn.x:pc1", chap: chap).structure
+        #expect(structure.count == 1049)
+        #expect(structure[757..<759] == [1, 0])
+        #expect(structure[759..<763].elementsEqual("pc1\0".utf8))
+        #expect(structure[886..<899].elementsEqual("twelve-bytes\0".utf8))
     }
 }

@@ -78,6 +78,21 @@ done
 # The ROM of e1000e is not signed, and OVMF has no driver for that card.
 way login --firmware uefi --method kernel --secure-boot
 
+# With CHAP: iPXE is told by its script or by DHCP, edk2's initiator by its variables, the kernel by the iBFT.
+check "the machine is to prove itself" "$apus" client set boots --chap boots:0123456789abcd "${files[@]}"
+for way in "uefi sanboot" "bios firmware" "uefi firmware"; do
+    set -- $way
+    check "--firmware $1 --method $2 with CHAP: attaches its root" starts disk --firmware "$1" --method "$2"
+done
+refused() {
+    ! "$apus" boot boots --firmware uefi --method firmware --firmware-chap boots:wrong-secret-1 --timeout 40 "${files[@]}"
+}
+check "a wrong CHAP secret stops the boot" refused
+cp "$work/check.log" "$work/said"
+check "the timeline names CHAP" said "login refused to iqn.2026-11.org.apus:boots.initiator"
+check "and what to do about the secret" said "do: give the firmware the name and secret of the machine's entry"
+check "it need not prove itself any more" "$apus" client set boots --chap "" "${files[@]}"
+
 # A boot that stops says where, why and what to do: here the image has lost its kernel.
 mkdir -p "$work/broken/images/demo"
 cp "$images/images/demo/manifest.json" "$work/broken/images/demo/"

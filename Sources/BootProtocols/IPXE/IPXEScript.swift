@@ -45,7 +45,7 @@ package struct IPXEScript: Hashable, Sendable {
             #!ipxe
             echo
             echo Apus: ${netX/mac} is "\(name)" and boots from its iSCSI disk
-            set initiator-iqn \(ScriptText.plain(self.disk.initiatorName))
+            set initiator-iqn \(ScriptText.plain(self.disk.initiatorName))\(self.credentials)
             echo Initiator ${initiator-iqn}
             echo Disk \(rootPath)
             sanboot \(rootPath) || goto failed
@@ -54,6 +54,13 @@ package struct IPXEScript: Hashable, Sendable {
             echo Apus: "\(name)" could not boot from its disk; the reason stands above.
             \(self.retry)
             """
+    }
+
+    /// What iPXE proves itself with, and leaves the kernel in its iBFT.
+    private var credentials: String {
+        self.disk.credentials.map {
+            "\nset username \(ScriptText.plain($0.name))\nset password \(ScriptText.plain($0.secret))"
+        } ?? ""
     }
 
     private func kernel(_ kernelURL: String, _ initrdURL: String, _ arguments: String) -> String {

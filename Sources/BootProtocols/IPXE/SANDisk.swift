@@ -9,15 +9,33 @@ package struct SANDisk: Hashable, Sendable {
     package var portalAddress: String
     package var portalPort: Int
     package var lun: UInt16
+    /// What the initiator proves itself with.
+    package var credentials: Credentials?
+
+    /// CHAP's name and secret, which no description shows.
+    package struct Credentials: Hashable, Sendable, CustomStringConvertible, CustomReflectable {
+        package let name: String
+        package let secret: String
+
+        package init(name: String, secret: String) {
+            self.name = name
+            self.secret = secret
+        }
+
+        package var description: String { "\(self.name):(hidden)" }
+        package var customMirror: Mirror { Mirror(self, children: ["name": self.name]) }
+    }
 
     package init(
-        initiatorName: String, targetName: String, portalAddress: String, portalPort: Int, lun: UInt16
+        initiatorName: String, targetName: String, portalAddress: String, portalPort: Int, lun: UInt16,
+        credentials: Credentials? = nil
     ) {
         self.initiatorName = initiatorName
         self.targetName = targetName
         self.portalAddress = portalAddress
         self.portalPort = portalPort
         self.lun = lun
+        self.credentials = credentials
     }
 
     /// RFC 4173 §5: `iscsi:SERVER:PROTOCOL:PORT:LUN:TARGET`. The protocol is left at its default (TCP); the LUN is

@@ -73,16 +73,21 @@ package struct BootPolicy: Hashable, Sendable {
     }
 
     private func answerIPXE(_ client: BootClient, plan: BootPlan?) -> BootAnswer {
+        var settings: [IPXEOption] = []
         var answer = BootAnswer(options: plan.map { [.initiatorName($0.disk.initiatorName)] } ?? [])
         if let plan, plan.way == .firmware {
             // Without a boot file iPXE attaches the root path's disk and boots from it by itself.
             answer.options.insert(.rootPath(plan.disk.rootPath), at: 0)
+            if let credentials = plan.disk.credentials {
+                settings += [.userName(credentials.name), .password(credentials.secret)]
+            }
         } else {
             answer.bootFile = self.url(.script(client.mac))
             answer.nextServer = self.server
         }
         // iPXE would wait three seconds for a proxyDHCP offer that nobody is going to send.
-        if self.isOnlyServer { answer.options.append(.ipxe(IPXEOption.encode([.noPXEDHCP]))) }
+        if self.isOnlyServer { settings.append(.noPXEDHCP) }
+        if !settings.isEmpty { answer.options.append(.ipxe(IPXEOption.encode(settings))) }
         return answer
     }
 

@@ -16,6 +16,8 @@ package struct BootClient: Hashable, Sendable {
     package var address: String?
     package var initiatorName: String?
     package var targetName: String?
+    /// What it proves itself with when it logs in; nothing where nil.
+    package var chap: CHAPAccount?
     /// Added to the image's own.
     package var kernelArguments: String?
     /// Bytes of the disk; at least the image's, which is the default.
@@ -48,8 +50,8 @@ package struct BootClient: Hashable, Sendable {
 
     package init(
         name: String, mac: String, source: Source, method: Method = .sanboot, secureBoot: Bool? = nil,
-        address: String? = nil, initiatorName: String? = nil, targetName: String? = nil, kernelArguments: String? = nil,
-        size: Int? = nil,
+        address: String? = nil, initiatorName: String? = nil, targetName: String? = nil, chap: CHAPAccount? = nil,
+        kernelArguments: String? = nil, size: Int? = nil,
         remainder: Remainder = Remainder()
     ) {
         self.name = name
@@ -60,6 +62,7 @@ package struct BootClient: Hashable, Sendable {
         self.address = address
         self.initiatorName = initiatorName
         self.targetName = targetName
+        self.chap = chap
         self.kernelArguments = kernelArguments
         self.size = size
         self.remainder = remainder
@@ -72,7 +75,7 @@ package struct BootClient: Hashable, Sendable {
             name: name, mac: mac, source: Self.readSource(&reader), method: Self.readMethod(&reader),
             secureBoot: reader.boolean("secure_boot"), address: reader.string("address"),
             initiatorName: reader.string("initiator_name"), targetName: reader.string("target_name"),
-            kernelArguments: reader.string("kernel_arguments"),
+            chap: Self.readCHAP(&reader), kernelArguments: reader.string("kernel_arguments"),
             size: reader.integer("size"))
         self.remainder = reader.remainder
     }
@@ -87,6 +90,16 @@ package struct BootClient: Hashable, Sendable {
             reader.fail("disk", "the machine has both image and disk", "keep one of them")
         }
         return .disk("")
+    }
+
+    private static func readCHAP(_ reader: inout ObjectReader) -> CHAPAccount? {
+        let (name, secret) = (reader.string("chap_userid") ?? "", reader.string("chap_password") ?? "")
+        if name.isEmpty != secret.isEmpty {
+            reader.fail(
+                name.isEmpty ? "chap_userid" : "chap_password", "CHAP needs a name and a secret; one is missing",
+                "give both, or none")
+        }
+        return CHAPAccount(name: name, secret: secret)
     }
 
     private static func readMethod(_ reader: inout ObjectReader) -> Method {
@@ -113,6 +126,8 @@ package struct BootClient: Hashable, Sendable {
             "address": self.address.map(JSONValue.string),
             "initiator_name": self.initiatorName.map(JSONValue.string),
             "target_name": self.targetName.map(JSONValue.string),
+            "chap_userid": self.chap.map { .string($0.name) },
+            "chap_password": self.chap.map { .string($0.secret) },
             "kernel_arguments": self.kernelArguments.map(JSONValue.string),
             "size": self.size.map(JSONValue.integer),
         ]

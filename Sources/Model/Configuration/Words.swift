@@ -84,6 +84,7 @@ extension BootClient {
         ]
         if let size { rows.append(["size", ByteSize(bytes: UInt64(max(0, size))).description]) }
         if let address { rows.append(["address", address]) }
+        if let chap { rows.append(["CHAP", "\(chap)"]) }
         if let kernelArguments { rows.append(["kernel arguments", kernelArguments]) }
         return rows
     }

@@ -108,6 +108,8 @@ package struct Machine: Hashable, Sendable {
     package var initiatorName: String
     package var targetName: String
     package var method: Method
+    /// What it logs in with.
+    package var chap: CHAPAccount?
     /// Its firmware starts signed programs only.
     package var isSecureBoot: Bool
     /// The address that DHCP keeps for it.
@@ -121,13 +123,14 @@ package struct Machine: Hashable, Sendable {
     }
 
     package init(
-        client: String, initiatorName: String, targetName: String, method: Method, isSecureBoot: Bool = false,
-        address: String? = nil
+        client: String, initiatorName: String, targetName: String, method: Method, chap: CHAPAccount? = nil,
+        isSecureBoot: Bool = false, address: String? = nil
     ) {
         self.client = client
         self.initiatorName = initiatorName
         self.targetName = targetName
         self.method = method
+        self.chap = chap
         self.isSecureBoot = isSecureBoot
         self.address = address
     }

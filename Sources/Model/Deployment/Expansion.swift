@@ -152,12 +152,13 @@ private struct Expansion {
             kind: self.disk(of: client), product: client.name, serial: Naming.serial(from: targetName))
         self.deployment.targets[targetName] = ServedTarget(
             name: targetName, portalGroupTag: 1, luns: [0: backstore],
-            initiators: [client.effectiveInitiatorName])
+            initiators: [client.effectiveInitiatorName],
+            authentication: client.chap.map { .required(ServedCHAP(user: $0)) } ?? .none)
         self.deployment.loaderArguments[backstore] = self.loaderArguments(of: client)
         guard let method = self.method(of: client) else { return }
         self.deployment.boot?.machines[mac] = Machine(
             client: client.name, initiatorName: client.effectiveInitiatorName, targetName: targetName,
-            method: method, isSecureBoot: client.secureBoot ?? false, address: client.address)
+            method: method, chap: client.chap, isSecureBoot: client.secureBoot ?? false, address: client.address)
     }
 
     private func disk(of client: BootClient) -> Backstore.Kind {

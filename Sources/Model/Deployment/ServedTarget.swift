@@ -15,10 +15,15 @@ package struct ServedTarget: Hashable, Sendable {
     /// A target with one portal group, reached by every portal, whose LUNs all initiators that may log in see alike.
     ///
     /// - Parameter initiators: who may log in; nil for everybody.
-    package init(name: String, portalGroupTag: UInt16 = 1, luns: [UInt16: String], initiators: Set<String>?) {
+    package init(
+        name: String, portalGroupTag: UInt16 = 1, luns: [UInt16: String], initiators: Set<String>?,
+        authentication: ServedAuthentication = .none
+    ) {
         var access = ServedAccess()
         if let initiators {
-            for name in initiators { access.lists[name] = ServedAccess.List() }
+            var list = ServedAccess.List()
+            list.authentication = authentication
+            for name in initiators { access.lists[name] = list }
         } else {
             access.demoMode = ServedAccess.DemoMode(isWriteProtected: false)
         }

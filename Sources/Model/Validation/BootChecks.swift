@@ -141,6 +141,7 @@ extension Validation {
                 self.checkInitiator(of: client, at: "\(path).initiator_name", &seen)
             }
             self.checkSecureBoot(of: client, at: path)
+            self.checkCHAP(of: client, at: path)
             self.checkAddress(of: client, at: "\(path).address", &seen)
             self.checkSource(of: client, hasName: hasName, at: path)
         }
@@ -185,6 +186,33 @@ extension Validation {
             self.error(path, "\(text) is the services' own address", "give the machine another")
         } else if !([range] + services.relayedRanges).contains(where: { $0.isOnSubnet(address) }) {
             self.error(path, "\(text) is in none of the networks that DHCP serves", "write an address of one of them")
+        }
+    }
+
+    /// CHAP has to reach the machine's firmware and, through its iBFT, the kernel.
+    private mutating func checkCHAP(of client: BootClient, at path: String) {
+        guard let chap = client.chap else { return }
+        if client.method.isServedKernel {
+            self.error(
+                "\(path).method",
+                "with CHAP the kernel takes its secret from what iPXE or firmware leaves it, which this method has not",
+                "use the method sanboot or firmware")
+        }
+        func isPlain(_ text: String) -> Bool {
+            text.utf8.allSatisfy { (0x21...0x7e).contains($0) && $0 != UInt8(ascii: "$") && $0 != UInt8(ascii: "\\") }
+        }
+        if chap.name.utf8.count > Limits.firmwareCHAPNameBytes || !isPlain(chap.name) {
+            self.error(
+                "\(path).chap_userid", "firmware cannot be given this name",
+                "use at most \(Limits.firmwareCHAPNameBytes) letters, digits and signs, without blanks, $ and \\")
+        }
+        if !(Limits.chapSecretBytes...Limits.firmwareCHAPSecretBytes).contains(chap.secret.utf8.count)
+            || !isPlain(chap.secret)
+        {
+            self.error(
+                "\(path).chap_password", "firmware cannot be given this secret",
+                "use \(Limits.chapSecretBytes) to \(Limits.firmwareCHAPSecretBytes) letters, digits and signs, chosen at "
+                    + "random, without blanks, $ and \\")
         }
     }
 

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 // SPDX-FileCopyrightText: the Apus authors
 
+import Model
+
 /// What edk2's iSCSI initiator is to try, as its menu would store it: one attempt on one card, everything but the
 /// initiator's name from DHCP.
 ///
@@ -11,7 +13,8 @@
 ///       26  the attempt's name (12)                       222  initiator, target from DHCP
 ///       38  the card's address, 52:54:00:… (96)           224  target's name (224)
 ///                                                         448  target's address (16)
-///     473  time-out in ms (2), retries, ISID (6)          757  authentication: 0 none, 1 CHAP
+///     473  time-out in ms (2), retries, ISID (6)          757  authentication: 0 none, 1 CHAP; 0 one-way
+///                                                         759  CHAP's name (127), secret (17)
 ///                                                        1047  …, active
 struct ISCSIAttempt {
     /// Variables of the driver's menu, and those of the initiator's name.
@@ -22,12 +25,14 @@ struct ISCSIAttempt {
 
     private let mac: [UInt8]
     private let initiator: String
+    private let chap: CHAPAccount?
 
     /// - Parameter mac: With colons.
-    init(mac: String, initiator: String) {
+    init(mac: String, initiator: String, chap: CHAPAccount? = nil) {
         self.mac = mac.split(separator: ":").compactMap { UInt8($0, radix: 16) }
         precondition(self.mac.count == 6)
         self.initiator = initiator
+        self.chap = chap
     }
 
     func write(to variables: inout FirmwareVariables) throws(FirmwareVariables.Flaw) {
@@ -53,6 +58,11 @@ struct ISCSIAttempt {
         put([UInt8(Self.connectMilliseconds & 0xff), UInt8(Self.connectMilliseconds >> 8), 3], at: 473)
         // The ISID that edk2 makes of the card's address.
         put([self.mac[0] & 0x3f] + self.mac[1...], at: 476)
+        if let chap {
+            bytes[757] = 1
+            put(Array(chap.name.utf8.prefix(126)), at: 759)
+            put(Array(chap.secret.utf8.prefix(16)), at: 886)
+        }
         bytes[1048] = 1
         return bytes
     }

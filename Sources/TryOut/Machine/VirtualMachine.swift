@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 // SPDX-FileCopyrightText: the Apus authors
 
+package import Model
+
 /// What starts a machine.
 package enum Firmware: String, Hashable, Sendable, CaseIterable {
     /// OVMF, whose own PXE loads iPXE by TFTP.
@@ -39,8 +41,9 @@ package enum FirmwareStart: Hashable, Sendable {
     case pxe
     /// UEFI HTTP Boot.
     case http
-    /// Its own iSCSI initiator, which in a BIOS is the iPXE of the card's ROM, with this name.
-    case iscsi(initiator: String)
+    /// Its own iSCSI initiator, which in a BIOS is the iPXE of the card's ROM, with this name and what it is to prove
+    /// itself with.
+    case iscsi(initiator: String, chap: CHAPAccount?)
 }
 
 /// A machine without any disk.

@@ -41,8 +41,8 @@ struct Workplace {
         if machine.firmware == .uefi {
             let original = machine.isSecureBoot ? QEMUCommand.securedVariables : QEMUCommand.firmwareVariables
             try await Self.perform("cp", [original, self.variables])
-            if case .iscsi(let initiator) = machine.start {
-                try self.write(ISCSIAttempt(mac: machine.mac, initiator: initiator))
+            if case .iscsi(let initiator, let chap) = machine.start {
+                try self.write(ISCSIAttempt(mac: machine.mac, initiator: initiator, chap: chap))
             }
         }
         for end in ["in", "out"] {
