@@ -35,9 +35,10 @@ extension LiveSession {
         let gone = self.loop.makePromise(of: Void.self)
         self.ask(handlers, dismissal) { live in
             for handler in handlers {
-                let others = live.connections.contains { other in !handlers.contains { $0 === other } }
+                let goesOn = live.connections.contains { other in !handlers.contains { $0 === other } }
                 handler.drop(
-                    .dropsConnection(isRecoverable: others && live.recoversConnections), reason: dismissal.reason)
+                    goesOn ? .dropsConnection(isRecoverable: live.recoversConnections) : .dropsSession,
+                    reason: dismissal.reason)
             }
             let idle = handlers.map { $0.whenIdle($0.aborted) }
             EventLoopFuture.andAllComplete(idle, on: live.loop).cascade(to: gone)

@@ -124,7 +124,7 @@ struct AsyncMessageTests {
             let stays = try await InitiatorSocket.ready(test.portal, isid: 1)
             let goes = try await InitiatorSocket.ready(second, isid: 2)
             await test.server.setTarget(target([test.portal], [second]))
-            #expect(await goes.receiveUntilEnd().map(\.asyncMessage) == [[2, 0, 0, 0]])
+            #expect(await goes.receiveUntilEnd().map(\.asyncMessage) == [[3, 0, 0, 0]])
             try await stays.expectAlive()
             #expect(try await InitiatorSocket(second).login().pairs.contains("TargetPortalGroupTag=2"))
         }

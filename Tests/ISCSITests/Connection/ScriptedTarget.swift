@@ -110,6 +110,13 @@ final class ScriptedTarget {
         return self.endPass()
     }
 
+    /// Takes over a task of another connection of the session, and returns what left.
+    func takeOver(_ tag: UInt32, from other: ScriptedTarget, expDataSN: UInt32) -> ByteBuffer {
+        self.gathering[tag] = other.gathering.removeValue(forKey: tag)
+        self.connection.takeOver(tag, from: &other.connection, expDataSN: expDataSN, output: &self.output)
+        return self.endPass()
+    }
+
     private func take(_ inbound: Inbound) {
         if case .nothing = inbound { return }
         self.inbound.append(inbound)
