@@ -29,13 +29,14 @@ nonisolated(unsafe) private var chosen = FuzzTarget.framing
 
 /// A parser or a machine that strangers feed. Each must take any bytes without a trap, and keep its promises.
 enum FuzzTarget: String, CaseIterable {
-    case framing, login, text, commands, reservations, copy, dhcp, tftp
+    case framing, login, text, connection, commands, reservations, copy, dhcp, tftp
 
     func run(_ input: Input) {
         switch self {
         case .framing: fuzzFraming(input)
         case .login: fuzzLogin(input)
         case .text: fuzzText(input)
+        case .connection: fuzzConnection(input)
         case .commands: fuzzCommands(input)
         case .reservations: fuzzParameterList(input, operationCode: 0x5F)
         case .copy: fuzzParameterList(input, operationCode: 0x83)
