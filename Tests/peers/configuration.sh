@@ -6,8 +6,10 @@
 # changes. And what backstores' attributes mean to libiscsi's initiator.
 set -u
 source "$(dirname "$0")/tools/library.sh"
-needs python3 curl openssl iscsi-inq iscsi-readcapacity16
+needs python3 curl openssl iscsi-inq iscsi-ls iscsi-readcapacity16
 
+# Where the shell keeps its preferences.
+export HOME=$work
 here=(--config "$work/saveconfig.json" --state "$work/state" --socket "$work/socket")
 shell() { "$apus" shell "${here[@]}" "$@"; }
 answers() { "$apus" status "${here[@]}"; }
@@ -85,6 +87,71 @@ check "but not without the authority" \
 check "the secrets are nobody else's" \
     eval '[ "$(stat -c %a "$work/state/api.token" "$work/state/tls/ca.key" | sort -u)" = 600 ]'
 
+# The file of an LIO host, as rtslib writes it, with entries that are broken or not for us.
+one=$((20000 + RANDOM % 20000))
+two=$((one + 1))
+sed "s|@FOLDER@|$work|; s|@ONE@|$one|; s|@TWO@|$two|" "$(dirname "$0")/tools/lio-saveconfig.json" >"$work/lio.json"
+truncate -s 32M "$work/root.img"
+machine=iqn.2003-01.org.example:machine
+root=iscsi://machine%a-long-secret@127.0.0.1:$one/iqn.2003-01.org.linux-iscsi.server.x8664:sn.one/5
+restored() { # FILE
+    shell restoreconfig "$1" clear_existing=true >"$work/told" 2>&1 && cat "$work/told" || return 1
+    local path
+    for path in 'storage_objects\[3\].name' 'storage_objects\[4\]' 'storage_objects\[2\].plugin' \
+        'node_acls\[1\].mapped_luns\[0\].tpg_lun' 'targets\[1\].tpgs\[0\].luns\[1\].storage_object' \
+        'targets\[2\].fabric'; do
+        grep -E "^(error|warning): .*$path: .*; " "$work/told" || { echo "nothing is told of $path" && return 1; }
+    done
+}
+sees() { # URL-without-target LUN INITIATOR
+    iscsi-ls -i "$3" -s "$1" | tee "$work/seen" | grep "^Lun:$2 .*DIRECT_ACCESS" || { cat "$work/seen" && false; }
+}
+saved() { # what was in the file of LIO is in ours, value by value
+    python3 - "$work/lio.json" "$work/saveconfig.json" <<'PYTHON'
+import json, sys
+
+def compare(before, after, path=""):
+    if isinstance(before, dict):
+        for key, value in before.items():
+            # No entries, and no list of them, are the same to rtslib.
+            assert isinstance(after, dict) and (key in after or value == []), f"{path}.{key} is lost"
+            compare(value, after.get(key, []), f"{path}.{key}")
+    elif isinstance(before, list):
+        # Entries that cannot be read are kept after those that can.
+        assert len(before) == len(after), f"{path}: {len(before)} entries became {len(after)}"
+        rest = list(after)
+        for index, value in enumerate(before):
+            same = [other for other in rest if not fails(value, other)]
+            assert same, f"{path}[{index}] is lost or changed: {value}"
+            rest.remove(same[0])
+    else:
+        assert before == after, f"{path}: {before} became {after}"
+
+def fails(before, after):
+    try:
+        compare(before, after)
+    except AssertionError as error:
+        return error
+
+compare(json.load(open(sys.argv[1])), json.load(open(sys.argv[2])))
+PYTHON
+}
+again() { # what was saved is restored to the same
+    cp "$work/saveconfig.json" "$work/first.json" && shell clearconfig confirm=true && restored_again &&
+        cmp "$work/first.json" "$work/saveconfig.json"
+}
+restored_again() { shell restoreconfig "$work/first.json" && shell ls | grep 'sn.two'; }
+check "LIO's file is restored, and what cannot be is listed with its reason" restored "$work/lio.json"
+check "a target with CHAP shows the mapped LUN to its initiator" \
+    sees "iscsi://machine%a-long-secret@127.0.0.1:$one" 5 "$machine"
+check "a wrong secret is refused" eval '! iscsi-inq -i "$machine" "${root/a-long-secret/another-secret}"'
+check "its serial number is LIO's" eval 'iscsi-inq -i "$machine" -e 1 -c 128 "$root" | grep 9d0a4f0e-2d55-4a3b-8b53'
+check "demo mode shows the other target's LUN" sees "iscsi://127.0.0.1:$two" 0 iqn.2003-01.org.example:anybody
+check "is_nonrot=0 is a medium that turns" eval 'iscsi-inq -i "$machine" -e 1 -c 177 "$root" | grep "Rotation Rate:0RPM"'
+check "what was in LIO's file is in the saved one" saved
+check "and the saved one is restored to itself" again
+shell clearconfig confirm=true >/dev/null 2>&1
+
 # A full disk: the old file, whole, and a line that says so.
 if mkdir "$work/small" && mount -t tmpfs -o size=96k tmpfs "$work/small" 2>/dev/null; then
     small=(--config "$work/small/saveconfig.json" --state "$work/state" --socket "$work/small-socket")
@@ -119,7 +186,6 @@ attributes() {
     shell /backstores/ramdisk delete told >/dev/null 2>&1
     shell /backstores/ramdisk create told 64M && shell /backstores/ramdisk/told set attribute "$@" &&
         shell /iscsi create "$name" && shell "/iscsi/$name/tpg1" set attribute generate_node_acls=1 &&
-        shell "/iscsi/$name/tpg1/portals" delete 0.0.0.0 3260 &&
         shell "/iscsi/$name/tpg1/portals" create 127.0.0.1 "$port" &&
         shell "/iscsi/$name/tpg1/luns" create /backstores/ramdisk/told || return 1
     url=iscsi://127.0.0.1:$port/$name/0
@@ -129,6 +195,8 @@ says() {
     shift
     "$@" "$url" | tee "$work/said" | grep -E -- "$words" || { cat "$work/said" && false; }
 }
+# The usual portal may be another program's here.
+check "a preference is set" shell set global auto_add_default_portal=false
 check "attributes are set" attributes block_size=4096 is_nonrot=0 max_unmap_lba_count=7 emulate_tpu=1
 check "block_size is the block's size" says 'Block Length: *4096|4096' iscsi-readcapacity16
 check "max_unmap_lba_count is in the Block Limits page" says 'maximum unmap lba count: *7$' iscsi-inq -e 1 -c 176

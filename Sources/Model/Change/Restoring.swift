@@ -70,7 +70,9 @@ extension Configuration {
         guard choice == RestoreChoice() else { return result }
         // Discovery's credentials, what Apus has no use for, and what it could not read.
         result.remainder.unknown.merge(saved.remainder.unknown) { _, new in new }
-        result.remainder.broken.merge(saved.remainder.broken) { $0 + $1 }
+        result.remainder.broken.merge(saved.remainder.broken) { here, new in
+            here + new.filter { !here.contains($0) }
+        }
         return result
     }
 }

@@ -28,6 +28,11 @@ package struct IPAddress: Hashable, Sendable, CustomStringConvertible {
         self.isIPv4 ? self.bytes[0] == 127 : self.bytes.dropLast().allSatisfy { $0 == 0 } && self.bytes[15] == 1
     }
 
+    /// Whether it is an IPv6 address of one link, `fe80::/10` (RFC 4291 §2.5.6).
+    package var isLinkLocal: Bool {
+        !self.isIPv4 && self.bytes[0] == 0xfe && self.bytes[1] & 0xc0 == 0x80
+    }
+
     /// An IPv4 address as a number, to compare with others.
     package var ipv4Value: UInt32? {
         self.isIPv4 ? self.bytes.reduce(0) { $0 << 8 | UInt32($1) } : nil

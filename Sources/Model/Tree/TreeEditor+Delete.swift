@@ -106,6 +106,7 @@ extension TreeEditor {
         }
         self.configuration.storageObjects = []
         self.configuration.targets = []
+        self.configuration.remainder.broken = [:]
         self.messages.append("All configuration cleared")
     }
 }

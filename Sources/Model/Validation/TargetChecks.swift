@@ -90,6 +90,15 @@ extension Validation {
         for (index, portal) in group.portals.enumerated() {
             let path = "\(path).portals[\(index)]"
             self.checkPort(portal.port, at: "\(path).port")
+            // Its interface, as in fe80::1%eth0, is no part of an address.
+            let text = String(portal.ipAddress.prefix { $0 != "%" })
+            if IPAddress(text)?.isLinkLocal ?? false {
+                self.error(
+                    "\(path).ip_address",
+                    "\(portal.ipAddress) is good on one interface only, so that no portal is made of it",
+                    "write :: for all addresses, link-local ones too")
+                continue
+            }
             guard let address = IPAddress(portal.ipAddress) else {
                 self.error(
                     "\(path).ip_address", "\(portal.ipAddress) is not a numeric address",
