@@ -154,7 +154,9 @@ let package = Package(
                 "ISCSIServer", "SCSI",
                 "Model", logging, nioCore, nioPosix, system,
             ]),
-        tests("Shell", ["Shell", "ControlAPI", "Model"]),
+        .testTarget(
+            name: "ShellTests", dependencies: ["BootStory", "Shell", "ControlAPI", "Model"], exclude: ["Golden"],
+            swiftSettings: house),
         // Runs the built program.
         tests("Program", []),
         tests("ImageBuilder", ["ImageBuilder", "Model", system]),

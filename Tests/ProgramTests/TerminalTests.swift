@@ -28,8 +28,10 @@ struct TerminalTests {
 
         deinit { close(self.user) }
 
-        func type(_ line: String) {
-            _ = unsafe Array((line + "\n").utf8).withUnsafeBytes { unsafe write(self.user, $0.baseAddress, $0.count) }
+        func type(_ line: String) { self.press(line + "\n") }
+
+        func press(_ keys: String) {
+            _ = unsafe Array(keys.utf8).withUnsafeBytes { unsafe write(self.user, $0.baseAddress, $0.count) }
         }
 
         /// What the program has written, up to the first `end` after what was read before.
@@ -45,18 +47,25 @@ struct TerminalTests {
         }
     }
 
-    /// Types each line at its prompt and returns what the program answered to each.
-    private func dialogue(_ place: Place, _ lines: [(prompt: String, line: String)]) throws -> [String] {
-        let terminal = try Terminal()
+    /// Runs the shell on a terminal.
+    private func start(_ place: Place, on terminal: Terminal, environment: [String: String] = [:]) throws -> Process {
         let process = Process()
         process.executableURL = URL(fileURLWithPath: Program.path)
         process.arguments = ["shell"] + place.options
         process.environment = ["TERM": "dumb", "HOME": place.folder, "PATH": "/usr/bin:/bin"]
+            .merging(environment) { _, own in own }
         let side = FileHandle(forUpdatingAtPath: terminal.name)
         process.standardInput = side
         process.standardOutput = side
         process.standardError = side
         try process.run()
+        return process
+    }
+
+    /// Types each line at its prompt and returns what the program answered to each.
+    private func dialogue(_ place: Place, _ lines: [(prompt: String, line: String)]) throws -> [String] {
+        let terminal = try Terminal()
+        let process = try self.start(place, on: terminal)
         var answers: [String] = []
         for (prompt, line) in lines {
             answers.append(terminal.read(until: prompt))
@@ -108,6 +117,121 @@ struct TerminalTests {
         ]
         #expect(answers == expected)
         #expect(FileManager.default.fileExists(atPath: place.folder + "/.apus_history"))
+    }
+
+    @Test func `CHAP is set as LIO's administrators set it, one-way, mutual and for discovery`() throws {
+        let place = try Place()
+        let group = "/iscsi/iqn.2023-04.com.example:t/tpg1"
+        for line in [
+            "/iscsi create iqn.2023-04.com.example:t", "\(group)/acls create iqn.2023-04.com.example:n",
+        ] {
+            _ = try Program.run(["shell"] + line.split(separator: " ").map(String.init) + place.options)
+        }
+        let answers = try self.dialogue(
+            place,
+            [
+                ("/> ", "cd iscsi"),
+                ("/iscsi> ", "set discovery_auth enable=1 userid=finder password=secret-of-finder"),
+                ("/iscsi> ", "set discovery_auth mutual_userid=target mutual_password=secret-of-target"),
+                ("/iscsi> ", "get discovery_auth"),
+                ("/iscsi> ", "status"),
+                ("/iscsi> ", "cd iqn.2023-04.com.example:t/tpg1"),
+                ("xample:t/tpg1> ", "set attribute authentication=1"),
+                ("xample:t/tpg1> ", "acls/iqn.2023-04.com.example:n status"),
+                ("xample:t/tpg1> ", "acls/iqn.2023-04.com.example:n set auth userid=node password=secret-of-node"),
+                ("xample:t/tpg1> ", "acls/iqn.2023-04.com.example:n status"),
+                ("xample:t/tpg1> ", "acls/* set auth mutual_userid=target mutual_password=secret-of-node"),
+                ("xample:t/tpg1> ", "acls/* set auth mutual_userid=target mutual_password=secret-of-target"),
+                ("xample:t/tpg1> ", "acls/iqn.2023-04.com.example:n status"),
+                ("xample:t/tpg1> ", "set attribute authentication=0 generate_node_acls=1"),
+                ("xample:t/tpg1> ", "status"),
+                ("xample:t/tpg1> ", "exit"),
+            ])
+        let acl = "\(group)/acls/iqn.2023-04.com.example:n"
+        #expect(
+            answers == [
+                "",
+                """
+                Parameter enable is now '1'.
+                Parameter password is now '(hidden)'.
+                Parameter userid is now 'finder'.
+                """,
+                """
+                Parameter mutual_password is now '(hidden)'.
+                Parameter mutual_userid is now 'target'.
+                """,
+                """
+                enable=1
+                mutual_password=(hidden)
+                mutual_userid=target
+                password=(hidden)
+                userid=finder
+                """,
+                "Status for /iscsi: mutual disc auth, Targets: 1", "",
+                """
+                Parameter authentication is now '1'.
+                Warning: targets[0].tpgs[0].node_acls[0].chap_userid: iqn.2023-04.com.example:n has to prove itself, and \
+                nothing is set to prove it by; set auth userid=… password=… in acls/iqn.2023-04.com.example:n
+                """,
+                "Status for \(acl): 1-way auth, Mapped LUNs: 0",
+                """
+                Parameter password is now '(hidden)'.
+                Parameter userid is now 'node'.
+                """,
+                "Status for \(acl): 1-way auth, Mapped LUNs: 0",
+                """
+                [\(acl)]
+                targets[0].tpgs[0].node_acls[0].chap_mutual_password: the same secret in both directions proves nothing; \
+                choose another one for the target
+                """,
+                """
+                [\(acl)]
+                Parameter mutual_password is now '(hidden)'.
+                Parameter mutual_userid is now 'target'.
+                """,
+                "Status for \(acl): mutual auth, Mapped LUNs: 0",
+                """
+                Parameter authentication is now '0'.
+                Parameter generate_node_acls is now '1'.
+                """,
+                "Status for \(group): gen-acls, no-auth",
+            ])
+        let file = String(decoding: try Data(contentsOf: URL(fileURLWithPath: place.configuration)), as: UTF8.self)
+        #expect(file.contains("secret-of-target") && file.contains("secret-of-finder"))
+    }
+
+    @Test func `cd lets one choose with the arrow keys, in colours, and bookmarks stay`() throws {
+        let place = try Place()
+        let terminal = try Terminal()
+        let process = try self.start(place, on: terminal, environment: ["TERM": "xterm"])
+        _ = terminal.read(until: "/> ")
+        terminal.type("cd")
+        // The line that is chosen stands in reverse video.
+        #expect(terminal.read(until: "\u{1B}[J").contains("\u{1B}[7mo- / ..."))
+        terminal.press("\u{1B}[B")
+        #expect(terminal.read(until: "\u{1B}[J").contains("\u{1B}[7m  o- backstores ..."))
+        terminal.press("\u{1B}[6~\u{1B}[A\u{1B}[B\r")
+        _ = terminal.read(until: "/iscsi> ")
+        terminal.type("bookmarks add here")
+        _ = terminal.read(until: "/iscsi> ")
+        terminal.type("cd")
+        _ = terminal.read(until: "\u{1B}[J")
+        terminal.press("q")
+        _ = terminal.read(until: "/iscsi> ")
+        terminal.type("ls")
+        #expect(terminal.read(until: "/iscsi> ").contains("\u{1B}[1;4;34miscsi\u{1B}[0m"))
+        terminal.type("exit")
+        process.waitUntilExit()
+        #expect(process.terminationStatus == 0)
+        let second = try self.start(place, on: terminal, environment: ["TERM": "xterm", "NO_COLOR": "1"])
+        _ = terminal.read(until: "/> ")
+        terminal.type("@here ls")
+        #expect(!terminal.read(until: "/> ").contains("\u{1B}[1;4"))
+        terminal.type("cd @here")
+        #expect(terminal.read(until: "/iscsi> ").hasSuffix("/iscsi> "))
+        terminal.type("exit")
+        second.waitUntilExit()
+        #expect(second.terminationStatus == 0)
     }
 
     @Test func `a script ends at its first error, unless told to go on`() throws {

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // SPDX-FileCopyrightText: the Apus authors
 
+import BootStory
 import ControlAPI
 import Model
 import Shell
@@ -11,6 +12,7 @@ actor Owner: ShellBackend {
     private(set) var present = Configuration()
     private var generation = 1
     private let media: [String: UInt64]
+    private var report: StatusReport?
 
     init(media: [String: UInt64] = ["/dev/sda": 1 << 30]) {
         self.media = media
@@ -23,7 +25,10 @@ actor Owner: ShellBackend {
     func change(_ request: ChangeRequest) async throws -> ChangeReport {
         let change = try Change.read(request.change)
         var context = TreeContext(uuid: "00000000-1111-2222-3333-444444444444")
-        if case .tree(let command) = change { context.mediumBytes = command.medium.flatMap { self.media[$0] } }
+        if case .tree(let command) = change {
+            context.mediumBytes = command.medium.flatMap { self.media[$0] }
+            context.isDevice = command.medium?.hasPrefix("/dev/") == true
+        }
         let (changed, messages) = try self.present.applying(change, in: context)
         self.present = changed
         self.generation += 1
@@ -37,7 +42,16 @@ actor Owner: ShellBackend {
     nonisolated let versionsKept = 10
     nonisolated func save(_ configuration: Configuration, to path: String) throws {}
     func bytes(of path: String) async -> UInt64? { self.media[path] }
-    func status() async throws -> StatusReport? { nil }
+    func status() async throws -> StatusReport? { self.report }
+
+    func change(_ change: (inout Configuration) -> Void) { change(&self.present) }
+
+    func set(sessions: [SessionStatus]) {
+        self.report = StatusReport(
+            version: "apus test", processID: 1, started: .init(milliseconds: 0), now: .init(milliseconds: 0),
+            configurationPath: self.configurationPath, generation: self.generation, portals: [], boot: nil, targets: [],
+            sessions: sessions, machines: [], problems: [])
+    }
 }
 
 /// What a user sees who types `lines`, with prompts as the shell shows them.
@@ -47,7 +61,9 @@ func transcript(_ lines: [String], owner: Owner = Owner()) async throws -> Strin
     for line in lines {
         text += session.prompt + line + "\n"
         do {
-            text += try await session.run(line).text
+            let outcome = try await session.run(line)
+            text += outcome.text
+            if let failure = outcome.failure { throw failure }
         } catch {
             text += "\(error)\n"
         }

@@ -145,7 +145,7 @@ struct TranscriptTests {
         ("/backstores/block create sda /dev/sda nosuch=1", "Unexpected keyword parameter 'nosuch'."),
         ("/backstores/fileio create f1 /nosuch", "/nosuch does not exist: give the size of the file to create"),
         ("/backstores/ramdisk create r1 many", "many is not a size: write 10G or 512M"),
-        ("/backstores/pscsi create p /dev/sg0", "pscsi backstores cannot be served yet; use block, fileio or ramdisk"),
+        ("/backstores/pscsi create p", "Missing required parameter dev: create dev=…"),
         ("/backstores/block delete nosuch", "No storage object named nosuch."),
         ("/iscsi create disk1", "WWN not valid as: iqn, naa, eui"),
         ("/iscsi/iqn.2023-04.com.example:t/tpg1/luns create /backstores/block/no", "storage object or path not valid"),

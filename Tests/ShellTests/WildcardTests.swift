@@ -68,4 +68,16 @@ struct WildcardTests {
         #expect(shown.contains("> cd /iscsi/*\n/iscsi/* is 2 nodes: /iscsi/iqn.2023-04.com.example:a, "))
         #expect(shown.contains("/iscsi/iqn.20...xample:b/tpg1> cd /iscsi/*\n"))
     }
+
+    @Test func `what was done before an error is told`() async throws {
+        let shown = try await self.answers([
+            "/iscsi/*:a/tpg1/portals create 10.0.0.1", "/iscsi/*/tpg1/portals delete 10.0.0.1:3260",
+        ])
+        #expect(
+            shown.suffix(4) == [
+                "[/iscsi/iqn.2023-04.com.example:a/tpg1/portals]", "Deleted network portal 10.0.0.1:3260",
+                "[/iscsi/iqn.2023-04.com.example:b/tpg1/portals]",
+                "Missing required parameter ip_port: delete ip_port=…",
+            ])
+    }
 }

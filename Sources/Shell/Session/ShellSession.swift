@@ -42,6 +42,14 @@ package struct ShellSession: Sendable {
         package var text: String
         /// Whether the shell is to end.
         package var isLast = false
+        /// What kept a line that is done at several nodes from its end.
+        package var failure: (any Error)?
+    }
+
+    /// What ended a line after some of it had been done.
+    private struct Interruption: Error {
+        var text: String
+        var cause: any Error
     }
 
     static func isVerb(_ word: String) -> Bool {
@@ -70,6 +78,14 @@ package struct ShellSession: Sendable {
     }
 
     private mutating func perform(_ line: ShellLine) async throws -> Outcome {
+        do {
+            return try await self.performWhole(line)
+        } catch let interruption as Interruption {
+            return Outcome(text: interruption.text, failure: interruption.cause)
+        }
+    }
+
+    private mutating func performWhole(_ line: ShellLine) async throws -> Outcome {
         let path = try self.resolved(line.path)
         if path.hasWildcards { return try await self.performAtEach(path, line) }
         guard let verb = line.verb else {
@@ -105,7 +121,13 @@ package struct ShellSession: Sendable {
         var text = ""
         for place in try await self.matches(path) {
             text += "[\(place)]\n"
-            text += try await self.perform(verb, at: place, line)
+            do {
+                text += try await self.perform(verb, at: place, line)
+            } catch let interruption as Interruption {
+                throw Interruption(text: text + interruption.text, cause: interruption.cause)
+            } catch {
+                throw Interruption(text: text, cause: error)
+            }
         }
         return Outcome(text: text)
     }
@@ -123,9 +145,12 @@ package struct ShellSession: Sendable {
         guard !found.isEmpty else { throw ShellError("nothing here is called \(name)") }
         var text = ""
         for child in found {
-            let report = try await self.backend.change(
-                ChangeRequest(.tree(TreeCommand(path: path, verb: "delete", positional: [child]))))
-            text += self.words(of: report)
+            let command = TreeCommand(path: path, verb: "delete", positional: [child])
+            do {
+                text += self.words(of: try await self.backend.change(ChangeRequest(.tree(command))))
+            } catch {
+                throw Interruption(text: text, cause: error)
+            }
         }
         return text
     }

@@ -20,7 +20,9 @@ package struct ShellRunner: Sendable {
 
     /// One line, given as the words of a command line.
     package mutating func once(_ words: [String]) async throws {
-        self.write(try await self.session.run(words: words).text)
+        let outcome = try await self.session.run(words: words)
+        self.write(outcome.text)
+        if let failure = outcome.failure { throw failure }
     }
 
     /// The lines of a script; the first that fails ends it unless `keepsGoing`.
@@ -32,6 +34,7 @@ package struct ShellRunner: Sendable {
             do {
                 let outcome = try await self.session.run(line)
                 self.write(outcome.text)
+                if let failure = outcome.failure { throw failure }
                 if outcome.isLast { break }
             } catch {
                 self.complain("\(error)")
@@ -59,6 +62,7 @@ package struct ShellRunner: Sendable {
             do {
                 let outcome = try await self.session.run(line)
                 self.write(outcome.text)
+                if let failure = outcome.failure { throw failure }
                 if outcome.isLast { break }
             } catch {
                 self.complain(session.hasColours ? Colour.painted("\(error)", .red) : "\(error)")
