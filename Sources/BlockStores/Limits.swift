@@ -26,6 +26,25 @@ package enum Limits {
     /// Addresses that a ramdisk sets aside to grow into: more than there is memory, and little of what a process has.
     static let ramAddressBytes = 1 << 40
 
+    /// Commands that a disk which is passed through works on at a time: enough for its queue to be used, and few threads.
+    static let passThroughThreads = 8
+
+    /// Commands that wait for such a device, those it works on among them: as many as one session's window brings.
+    static let passThroughCommands = 128
+
+    /// How long a disk's command may take: what Linux gives its own, twice, as queues wait on the way.
+    static let passThroughDiskSeconds: UInt32 = 60
+
+    /// The same for tapes, changers and others, which wind and move.
+    static let passThroughOtherSeconds: UInt32 = 900
+
+    /// The same for commands that rewrite the whole medium.
+    static let passThroughLongSeconds: UInt32 = 14_400
+
+    /// How often an exclusive opening is tried before it is given up, and how long after one another.
+    static let passThroughAttempts = 10
+    static let passThroughAttemptMicroseconds: UInt32 = 100_000
+
     /// The kernel's page: a write that covers whole pages never has to read one first.
     static let pageBytes = 4096
 }

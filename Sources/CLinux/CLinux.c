@@ -12,6 +12,7 @@
 #include <linux/fiemap.h>
 #include <linux/fs.h>
 #include <linux/magic.h>
+#include <scsi/sg.h>
 #include <sys/ioctl.h>
 #include <sys/socket.h>
 #include <sys/uio.h>
@@ -132,4 +133,24 @@ int clinux_send_datagram(const char *path, const char *text) {
     int status = sent < 0 ? -errno : 0;
     close(fd);
     return status;
+}
+
+int clinux_scsi(int fd, struct clinux_scsi_command *command) {
+    struct sg_io_hdr header = {
+        .interface_id = 'S',
+        .dxfer_direction = command->data_length == 0 ? SG_DXFER_NONE : command->writes ? SG_DXFER_TO_DEV : SG_DXFER_FROM_DEV,
+        .cmd_len = command->cdb_length,
+        .mx_sb_len = 252,
+        .dxfer_len = command->data_length,
+        .dxferp = command->data,
+        .cmdp = (unsigned char *)command->cdb,
+        .sbp = command->sense,
+        .timeout = command->timeout_milliseconds,
+    };
+    if (ioctl(fd, SG_IO, &header) < 0) return -errno;
+    command->sense_length = header.sb_len_wr;
+    command->status = header.status;
+    command->residual = header.resid < 0 ? 0 : (uint32_t)header.resid;
+    command->host_status = header.host_status;
+    return 0;
 }

@@ -22,7 +22,8 @@ extension ConnectionHandler {
         let step = command.withCDB { cdb in
             unit.withUnit {
                 $0.begin(
-                    cdb, expectedDataOut: command.expectedDataOut, attribute: command.attribute, nexus: nexus)
+                    cdb, expectedDataOut: command.expectedDataOut, expectedDataIn: command.expectedDataIn,
+                    attribute: command.attribute, nexus: nexus)
             }
         }
         self.take(step, command, unit)
@@ -64,6 +65,12 @@ extension ConnectionHandler {
             task.wantedDataOut = wantedDataOut
             self.pending[command.initiatorTaskTag] = task
             self.beginCopy(machine, continuation, task)
+        case .passThrough(let request):
+            self.connection.open(command)
+            let task = PendingTask(command, unit, .perform(.good))
+            task.wantedDataOut = wantedDataOut
+            self.pending[command.initiatorTaskTag] = task
+            self.passThrough(request, task)
         case .wait(let ticket, let drains):
             self.wait(ticket, drains: drains, command, unit)
         case .remember(let change, let continuation):
@@ -85,6 +92,9 @@ extension ConnectionHandler {
             self.sanitize(task, isImmediate: isImmediate)
         case .copy(let machine, let continuation):
             self.beginCopy(machine, continuation, task)
+        case .passThrough(let request):
+            task.work = .perform(.good)
+            self.passThrough(request, task)
         case .remember(let change, let continuation):
             task.work = .perform(continuation)
             self.keep(change, task)

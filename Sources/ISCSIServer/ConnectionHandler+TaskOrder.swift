@@ -52,8 +52,8 @@ extension ConnectionHandler {
         let step = command.withCDB { cdb in
             task.unit.withUnit {
                 $0.begin(
-                    cdb, expectedDataOut: command.expectedDataOut, attribute: command.attribute, ticket: ticket,
-                    nexus: nexus)
+                    cdb, expectedDataOut: command.expectedDataOut, expectedDataIn: command.expectedDataIn,
+                    attribute: command.attribute, ticket: ticket, nexus: nexus)
             }
         }
         self.take(step, command, task.unit)

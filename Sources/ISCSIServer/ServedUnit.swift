@@ -38,6 +38,8 @@ package final class ServedUnit: Sendable {
         self.identity = identity
         self.store = store
         self.blockSize = store.info.geometry.blockSize
+        var settings = settings
+        settings.passesThrough = store is any PassThroughDevice
         self.state = Mutex(
             LogicalUnit(identity: identity, info: info ?? store.info, settings: settings, memory: keeper?.memory))
         self.memory = keeper.map(MemoryQueue.init)

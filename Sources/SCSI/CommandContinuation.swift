@@ -39,6 +39,7 @@ package enum CommandContinuation: Sendable {
     case lbaStatus(LBAStatus)
 
     case writeAtomic(BlockRange, durable: Bool)
+    case passThrough(DeviceCommand)
     case extendedCopy(parameterListLength: Int)
     /// The units are copying.
     case copied(CopyTicket)
@@ -104,6 +105,7 @@ extension LogicalUnit {
         case .writeSame(let range, let mayUnmap, let durable):
             self.writeSame(range, mayUnmap: mayUnmap, durable: durable, data)
         case .writeAtomic(let range, let durable): self.writeAtomic(range, durable: durable, data)
+        case .passThrough(let command): .passThrough(DeviceCommand(cdb: command.cdb, dataOut: data))
         case .extendedCopy(let length): self.extendedCopy(length, data, nexus: nexus.id)
         case .setIdentifyingInformation(let type, let length): self.setIdentifyingInformation(type, length, data)
         case .sanitize(let request): self.sanitize(request, data)

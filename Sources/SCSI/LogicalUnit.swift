@@ -72,18 +72,22 @@ package struct LogicalUnit: Sendable {
         self.memoryState = MemoryState(kept: memory, keptPersistent: self.persistent, asked: memory)
     }
 
-    /// Decides what `cdb` needs first. `cdb` has 16 bytes, or more where an extended CDB came. `expectedDataOut` is the
+    /// Decides what the CDB needs first, which has 16 bytes, or more where an extended CDB came. `expectedDataOut` is the
     /// expected data transfer length of a command that the initiator marked as writing, 0 of one that it did not;
-    /// commands whose meaning hangs on the exact length check it. `ticket` is that of a task which had to wait.
+    /// commands whose meaning hangs on the exact length check it. `expectedDataIn` is the same of one that reads, for
+    /// units that pass it on. `ticket` is that of a task which had to wait.
     package mutating func begin(
-        _ cdb: RawSpan, expectedDataOut: Int? = nil, attribute: TaskAttribute = .simple, ticket: TaskTicket? = nil,
-        nexus: borrowing Nexus
+        _ bytes: RawSpan, expectedDataOut: Int? = nil, expectedDataIn: Int = 0, attribute: TaskAttribute = .simple,
+        ticket: TaskTicket? = nil, nexus: borrowing Nexus
     ) -> TaskStep {
-        let cdb = CDB(cdb, expectedDataOut: expectedDataOut)
+        let cdb = CDB(bytes, expectedDataOut: expectedDataOut)
         if attribute != .simple || self.tasks.needsCare, ticket == nil,
             let step = self.admission(of: cdb, attribute, nexus)
         {
             return step
+        }
+        if self.settings.passesThrough {
+            return self.passThrough(bytes, cdb, expectedDataIn: expectedDataIn, nexus: nexus)
         }
         guard let index = CommandTable.standard.index(of: cdb) else {
             return self.refuseUnknown(cdb, nexus: nexus.id)
@@ -215,9 +219,14 @@ package struct LogicalUnitSettings: Sendable {
     package var removable: Bool
     /// The most bytes that one READ or WRITE moves (VPD page B0).
     package var maximumTransferBytes: Int
+    /// The unit is a device of the host, which gets every command as it is.
+    package var passesThrough: Bool
 
-    package init(removable: Bool = false, maximumTransferBytes: Int = Limits.maximumTransferBytes) {
+    package init(
+        removable: Bool = false, maximumTransferBytes: Int = Limits.maximumTransferBytes, passesThrough: Bool = false
+    ) {
         self.removable = removable
         self.maximumTransferBytes = maximumTransferBytes
+        self.passesThrough = passesThrough
     }
 }

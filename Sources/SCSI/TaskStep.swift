@@ -14,6 +14,7 @@ package import NIOCore
 ///                 ├─ .collect ─► Data-Out is gathered ─┐
 ///                 ├─ .perform ─► store ────────────────┤
 ///                 ├─ .copy ────► the units' stores ────┤
+///                 ├─ .passThrough ► the unit's device ─┼──────────► its answer
 ///                 ├─ .sanitize ► the unit's operation ─┤ or at once
 ///                 └─ .remember ► a file ───────────────┴► resume(…) ► the next step
 ///
@@ -39,6 +40,8 @@ package enum TaskStep: Sendable {
     /// Begin the command again, with the ticket, when the unit says that it may (`takeEnabledTasks`); `drains` asks to tell
     /// when the unit's tasks without a ticket have ended.
     case wait(TaskTicket, drains: Bool)
+    /// Have the unit's device perform the command; its answer makes the result.
+    case passThrough(DeviceCommand)
     /// Bring the change to stable storage, settle it with the unit, then resume.
     case remember(MemoryChange, CommandContinuation)
 }

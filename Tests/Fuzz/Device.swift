@@ -66,6 +66,8 @@ struct Device {
                 return
             case .wait(let ticket, _):
                 return self.unit.left(ticket)
+            case .passThrough:
+                broken("\(cdb) is passed through by a unit without a device")
             case .remember(let change, let continuation):
                 self.unit.settle(change, isKept: who & 2 == 0)
                 step = self.unit.resume(continuation, with: .remembered(who & 2 == 0), nexus: nexus)

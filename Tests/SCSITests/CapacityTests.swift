@@ -185,6 +185,7 @@ struct AnyCDBTests {
                     continue
                 case .wait(let ticket, _):
                     test.unit.left(ticket)
+                case .passThrough: Issue.record("a unit without a device passes a command through")
                 case .remember(let change, let continuation):
                     let isKept = Bool.random(using: &random)
                     test.unit.settle(change, isKept: isKept)

@@ -14,6 +14,8 @@ struct UnitUnderTest {
     /// What the unit has asked to be kept, and whether that works.
     var kept: UnitMemory?
     var canKeep = true
+    /// What stands behind a unit that passes its commands through.
+    var device: @Sendable (DeviceCommand) -> DeviceAnswer = { _ in .failure(.unreachable) }
     let nexus = UnitUnderTest.nexus(1)
 
     init(
@@ -46,18 +48,20 @@ struct UnitUnderTest {
 
     /// The first step of a command.
     mutating func begin(
-        _ cdb: [UInt8], expectedDataOut: Int? = nil, from nexus: Nexus? = nil, attribute: TaskAttribute = .simple,
-        ticket: TaskTicket? = nil
+        _ cdb: [UInt8], expectedDataOut: Int? = nil, expectedDataIn: Int = 0, from nexus: Nexus? = nil,
+        attribute: TaskAttribute = .simple, ticket: TaskTicket? = nil
     ) -> TaskStep {
         self.unit.begin(
             ByteBuffer(bytes: Self.padded(cdb)).readableBytesSpan, expectedDataOut: expectedDataOut,
-            attribute: attribute, ticket: ticket, nexus: nexus ?? self.nexus)
+            expectedDataIn: expectedDataIn, attribute: attribute, ticket: ticket, nexus: nexus ?? self.nexus)
     }
 
     /// A whole command, with the transport's part played by this test: `dataOut` is all that the initiator sends.
-    mutating func execute(_ cdb: [UInt8], dataOut: [UInt8] = [], from nexus: Nexus? = nil) -> CommandResult {
+    mutating func execute(
+        _ cdb: [UInt8], dataOut: [UInt8] = [], expectedDataIn: Int = 0, from nexus: Nexus? = nil
+    ) -> CommandResult {
         let nexus = nexus ?? self.nexus
-        var step = self.begin(cdb, expectedDataOut: dataOut.count, from: nexus)
+        var step = self.begin(cdb, expectedDataOut: dataOut.count, expectedDataIn: expectedDataIn, from: nexus)
         while true {
             switch step {
             case .finish(let result):
@@ -94,6 +98,8 @@ struct UnitUnderTest {
                 _ = self.unit.takeEnabledTasks()
                 step = self.begin(cdb, expectedDataOut: dataOut.count, from: nexus, ticket: ticket)
                 self.unit.left(ticket)
+            case .passThrough(let command):
+                return self.unit.result(of: self.device(command), to: command, nexus: nexus)
             case .remember(let change, let continuation):
                 if self.canKeep { self.kept = change.memory }
                 self.unit.settle(change, isKept: self.canKeep)

@@ -20,7 +20,7 @@ if [ "${APUS_PEERS_INSIDE:-}" != yes ]; then
     exec unshare --net --mount --pid --fork --kill-child --mount-proc "$0" "$@"
 fi
 source "$here/../peers/tools/library.sh"
-needs qemu-system-x86_64 ip tar
+needs qemu-system-x86_64 ip tar strip
 shift
 
 mount -t tmpfs tmpfs /run
@@ -60,8 +60,11 @@ host() {
     esac
 }
 
-mkdir "$work/inside"
+mkdir -p "$work/inside/lib"
 cp -r "$here"/inside/* "$work/inside"
+# The program itself, for the daemon that runs in the guest, and what it needs that the guest's Debian has not.
+strip -o "$work/inside/apus" "$apus"
+ldd "$apus" | awk '$3 ~ /^\// && $1 !~ /^(libc|libm|ld-linux.*|libgcc_s)\.so/ { print $3 }' | xargs cp -L -t "$work/inside/lib"
 echo "${*:-}" >"$work/inside/chosen"
 tar -C "$work/inside" -cf "$work/tests.tar" .
 truncate --size=%1M "$work/tests.tar"

@@ -104,33 +104,11 @@ enum DeviceOpening {
         var status = stat()
         // A C structure that the call fills in.
         guard unsafe fstat(descriptor, &status) == 0 else { return false }
-        let device = "/sys/dev/block/\(self.major(status.st_rdev)):\(self.minor(status.st_rdev))"
+        let device = "/sys/dev/block/\(SysFS.number(of: status.st_rdev))"
         for queue in ["queue", "../queue"] {
-            guard let text = self.contents("\(device)/\(queue)/discard_max_bytes") else { continue }
+            guard let text = SysFS.contents("\(device)/\(queue)/discard_max_bytes") else { continue }
             return text.prefix { $0.isWholeNumber }.contains { $0 != "0" }
         }
         return false
-    }
-
-    /// glibc's encoding of a device number.
-    private static func major(_ device: dev_t) -> UInt64 {
-        (UInt64(device) >> 8 & 0xFFF) | (UInt64(device) >> 32 & ~0xFFF)
-    }
-
-    private static func minor(_ device: dev_t) -> UInt64 {
-        (UInt64(device) & 0xFF) | (UInt64(device) >> 12 & ~0xFF & 0xFFFF_FFFF)
-    }
-
-    /// The first bytes of a small file, nil where there is none.
-    private static func contents(_ path: String) -> String? {
-        guard let descriptor = try? FileDescriptor.open(FilePath(path), .readOnly, options: .closeOnExec) else {
-            return nil
-        }
-        defer { try? descriptor.close() }
-        // The call fills in as many bytes as it returns.
-        return unsafe withUnsafeTemporaryAllocation(byteCount: 64, alignment: 1) { buffer in
-            guard let count = try? unsafe descriptor.read(into: buffer) else { return nil }
-            return unsafe String(decoding: buffer[..<count], as: UTF8.self)
-        }
     }
 }

@@ -59,4 +59,27 @@ ssize_t clinux_copy_range(int from, off_t from_offset, int to, off_t to_offset, 
 // Sends one datagram to the Unix socket at `path`; one that begins with @ has an abstract name.
 int clinux_send_datagram(const char *path, const char *text);
 
+// What a SCSI command is given, and what came of it.
+struct clinux_scsi_command {
+    const uint8_t *cdb;
+    uint8_t cdb_length;
+    // The data goes to the device rather than comes from it.
+    bool writes;
+    void *data;
+    uint32_t data_length;
+    uint32_t timeout_milliseconds;
+    // 252 bytes, as much as sense data can have.
+    uint8_t *sense;
+    // The answer.
+    uint8_t sense_length;
+    uint8_t status;
+    // Bytes of data that were not moved.
+    uint32_t residual;
+    // The host adapter's words: not 0 where the device did not answer (linux/scsi/scsi_host.h: DID_…).
+    uint16_t host_status;
+};
+
+// SG_IO: has the SCSI device behind `fd` perform a command, and waits for it.
+int clinux_scsi(int fd, struct clinux_scsi_command *command);
+
 #endif

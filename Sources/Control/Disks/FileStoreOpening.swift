@@ -40,6 +40,7 @@ package struct FileStoreOpening: StoreOpening {
             return try FileStore(path: path, options: options, pool: pool)
         case .block(let path):
             return try Self.device(path, backstore, writeCache: attributes.writeCache ?? true, pool)
+        case .passThrough(let path): return try PassThroughStore(path: path)
         case .ramdisk(let size, let forgetful):
             let store = try RAMStore(
                 size: UInt64(size), blockSize: attributes.blockSize ?? 512, thin: attributes.unmaps ?? true,

@@ -77,6 +77,8 @@ package struct ALUAGroup: Hashable, Sendable {
 extension StorageObject {
     /// The groups, the default one among them.
     package var effectiveALUAGroups: [ALUAGroup] {
+        // A device that is passed through has none but its own.
+        guard self.plugin != "pscsi" else { return [] }
         let hasDefault = self.aluaGroups.contains { $0.name == ALUAGroup.defaultName }
         return (hasDefault ? [] : [ALUAGroup(name: ALUAGroup.defaultName, id: 0)]) + self.aluaGroups
     }

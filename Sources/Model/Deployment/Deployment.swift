@@ -46,6 +46,8 @@ package struct Backstore: Hashable, Sendable {
         case file(path: String, size: Int?, writeBack: Bool, original: String?)
         case block(path: String)
         case ramdisk(size: Int, forgetful: Bool)
+        /// A SCSI device of the host, of any type, as it is.
+        case passThrough(path: String)
     }
 
     package init(

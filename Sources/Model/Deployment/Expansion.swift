@@ -88,13 +88,15 @@ private struct Expansion {
             kind = .file(
                 path: object.dev ?? "", size: object.size, writeBack: object.writeBack ?? false, original: nil)
         case "block": kind = .block(path: object.dev ?? "")
+        case "pscsi": kind = .passThrough(path: object.dev ?? "")
         case "ramdisk": kind = .ramdisk(size: object.size ?? 0, forgetful: object.nullIO ?? false)
         default: return
         }
         self.deployment.backstores[path] = Backstore(
             kind: kind, product: object.name, serial: object.wwn ?? Naming.serial(from: path),
             isReadOnly: object.readOnly ?? false, attributes: BackstoreAttributes(of: object))
-        let access = AccessMap(of: object, in: targets)
+        // A device that is passed through answers for its ports itself.
+        let access = object.plugin == "pscsi" ? .standard : AccessMap(of: object, in: targets)
         self.deployment.access[path] = access == .standard ? nil : access
     }
 

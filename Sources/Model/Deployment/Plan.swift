@@ -167,7 +167,7 @@ extension Backstore {
         switch self.kind {
         case .file(_, let size, _, _): size
         case .ramdisk(let size, _): size
-        case .block: nil
+        case .block, .passThrough: nil
         }
     }
 
@@ -178,7 +178,7 @@ extension Backstore {
         case .file(let path, _, let writeBack, let original):
             result.kind = .file(path: path, size: nil, writeBack: writeBack, original: original)
         case .ramdisk(_, let forgetful): result.kind = .ramdisk(size: 0, forgetful: forgetful)
-        case .block: break
+        case .block, .passThrough: break
         }
         return result
     }
@@ -190,7 +190,7 @@ extension Backstore.Kind {
         switch self {
         case .file(let path, _, _, nil): path
         case .file(let path, _, _, let original?): "\(path), a copy of \(original)"
-        case .block(let path): path
+        case .block(let path), .passThrough(let path): path
         case .ramdisk(let size, let forgetful): "\(size) bytes of memory\(forgetful ? ", forgetful" : "")"
         }
     }

@@ -6,6 +6,9 @@ extension TreeEditor {
     mutating func createALUAGroup(of index: Int, _ arguments: inout TreeArguments) throws(TreeRefusal) {
         let name = try arguments.required("name")
         let id = try Self.number(arguments.required("tag"), after: "")
+        guard self.configuration.storageObjects[index].plugin != "pscsi" else {
+            throw TreeRefusal("a device that is passed through has the target port groups that it has itself")
+        }
         let groups = self.configuration.storageObjects[index].effectiveALUAGroups
         guard !groups.contains(where: { $0.name == name }) else { throw TreeRefusal("ALUA group \(name) exists") }
         guard Naming.flaw(inBackstoreName: name) == nil else { throw TreeRefusal("\(name) cannot be a group's name") }

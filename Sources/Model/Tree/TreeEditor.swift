@@ -63,7 +63,12 @@ struct TreeEditor {
             object.nullIO = try arguments.flag("nullio")
             self.messages.append("Created ramdisk \(name) with size \(text).")
         default:
-            throw TreeRefusal("\(plugin) backstores cannot be served yet; use block, fileio or ramdisk")
+            let dev = try arguments.required("dev")
+            object.dev = dev
+            if self.context.isDevice {
+                self.messages.append("Note: block backstore recommended for SCSI block devices")
+            }
+            self.messages.append("Created pscsi storage object \(name) using \(dev)")
         }
         object.wwn = arguments.optional("wwn") ?? self.context.uuid
         self.configuration.storageObjects.append(object)

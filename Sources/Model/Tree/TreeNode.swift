@@ -136,9 +136,9 @@ private struct TreeDrawer {
                 return TreeNode("lun\(lun.index)", "BROKEN STORAGE LINK", isHealthy: false)
             }
             let medium = object.dev.map { " (\($0))" } ?? ""
+            let group = object.plugin == "pscsi" ? "" : " (\(lun.aluaGroup ?? ALUAGroup.defaultName))"
             return TreeNode(
-                "lun\(lun.index)",
-                "\(TreePath.shortName(ofBackstore: lun.storageObject))\(medium) (\(lun.aluaGroup ?? ALUAGroup.defaultName))",
+                "lun\(lun.index)", TreePath.shortName(ofBackstore: lun.storageObject) + medium + group,
                 isHealthy: true)
         case .portals(let index):
             let portals = self.configuration[index].portals

@@ -17,7 +17,7 @@ extension Validation {
                     "\(place).wwn", "\(serial) is already the serial number at \(other)",
                     "remove wwn to get one of its own: initiators would take both for one disk")
             }
-            if let dev = object.dev, dev.hasPrefix("/"), object.plugin == "fileio" || object.plugin == "block" {
+            if let dev = object.dev, !dev.isEmpty, ["fileio", "block", "pscsi"].contains(object.plugin) {
                 self.claim(disk: dev, at: place)
             }
             guard !self.unchanged.objects[index] else { continue }
@@ -61,6 +61,11 @@ extension Validation {
                 self.error("\(path).dev", "no absolute path is given", "name the file or device: /srv/disk.img")
                 return
             }
+        case "pscsi":
+            guard let dev = object.dev, dev.hasPrefix("/") || dev.split(separator: ":").count == 4 else {
+                self.error("\(path).dev", "no SCSI device is given", "name it: /dev/sg0, /dev/sdb or 2:0:0:1")
+                return
+            }
         case "ramdisk":
             if object.size == nil {
                 self.error("\(path).size", "a ramdisk needs a size", "give the size in bytes")
@@ -68,7 +73,7 @@ extension Validation {
         default:
             self.warn(
                 "\(path).plugin", "\(object.plugin) backstores are not served",
-                "use fileio, block or ramdisk; the entry is kept")
+                "use fileio, block, pscsi or ramdisk; the entry is kept")
             return
         }
         if let size = object.size, size < Limits.smallestDiskBytes || size % 512 != 0 {

@@ -33,6 +33,8 @@ package struct AdditionalSense: Hashable, Sendable {
     static let targetPortInUnavailableState = AdditionalSense(0x040C)
     static let logicalUnitOffline = AdditionalSense(0x0412)
     static let sanitizeInProgress = AdditionalSense(0x041B)
+    static let unitCommunicationFailure = AdditionalSense(0x0800)
+    static let unitCommunicationTimeOut = AdditionalSense(0x0801)
     static let writeError = AdditionalSense(0x0C00)
     static let thirdPartyDeviceFailure = AdditionalSense(0x0D01)
     static let copyTargetDeviceNotReachable = AdditionalSense(0x0D02)
