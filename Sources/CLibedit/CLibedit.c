@@ -1,8 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
 // SPDX-FileCopyrightText: the Apus authors
 
+#define _GNU_SOURCE
 #include "CLibedit.h"
 
+#include <pthread.h>
+#include <setjmp.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -28,7 +32,9 @@ static char **matches(const char *word, int start, int end) {
     typed = strndup(rl_line_buffer, (size_t)rl_point);
     char **found = rl_completion_matches(word, next_candidate);
     // One path that has children goes on without a blank.
-    int length = found && !found[1] ? (int)strlen(found[0]) : 0;
+    // libedit has what all have in common first, then each: one alone is there twice.
+    int is_alone = found && (!found[1] || !found[2]);
+    int length = is_alone ? (int)strlen(found[0]) : 0;
     char last = length > 0 ? found[0][length - 1] : ' ';
     rl_completion_append_character = last == '/' || last == '=' ? '\0' : ' ';
     return found;
@@ -45,8 +51,37 @@ void clibedit_open(const char *history, int lines, clibedit_completer completer)
     if (history) read_history(history);
 }
 
-char *clibedit_line(const char *prompt) {
-    char *line = readline(prompt);
+static sigjmp_buf before_reading;
+static pthread_t reader;
+static volatile sig_atomic_t is_reading;
+
+// libedit has put the terminal in order before this is called, and begins anew with the next line.
+static void interrupt(int signal) {
+    if (!is_reading) return;
+    // Any thread may be given the signal; only the one that reads can leave its reading.
+    if (!pthread_equal(pthread_self(), reader)) {
+        pthread_kill(reader, signal);
+        return;
+    }
+    is_reading = 0;
+    siglongjmp(before_reading, 1);
+}
+
+char *clibedit_line(const char *prompt, bool *was_interrupted) {
+    struct sigaction own = {.sa_handler = interrupt}, usual;
+    sigemptyset(&own.sa_mask);
+    *was_interrupted = false;
+    reader = pthread_self();
+    sigaction(SIGINT, &own, &usual);
+    char *volatile line = NULL;
+    if (sigsetjmp(before_reading, 1) == 0) {
+        is_reading = 1;
+        line = readline(prompt);
+        is_reading = 0;
+    } else {
+        *was_interrupted = true;
+    }
+    sigaction(SIGINT, &usual, NULL);
     if (line && *line) add_history(line);
     return line;
 }

@@ -11,6 +11,7 @@ package protocol ShellBackend: Sendable {
     /// How many earlier ones are kept beside it.
     var versionsKept: Int { get }
     func configuration() async throws -> ConfigurationReport
+    /// Makes a change, or throws why not: a `ShellError` where that is what the user asked for.
     func change(_ request: ChangeRequest) async throws -> ChangeReport
     /// The change that puts the configuration of a file in the place of the present one.
     func change(from path: String) throws -> Change
@@ -28,5 +29,10 @@ package struct ShellError: Error, Sendable, CustomStringConvertible {
 
     package init(_ description: String) {
         self.description = description
+    }
+
+    /// What a changed configuration would have wrong, a line each; where in its file is nothing to a user of the shell.
+    package init(_ problems: [Problem]) {
+        self.description = problems.map { "\($0.cause); \($0.remedy)" }.joined(separator: "\n")
     }
 }

@@ -74,7 +74,13 @@ private struct Owner: ShellBackend {
     }
 
     func change(_ request: ChangeRequest) async throws -> ChangeReport {
-        try await self.administration.change(request).report
+        do {
+            return try await self.administration.change(request).report
+        } catch let error as ControlError where !error.problems.isEmpty {
+            throw ShellError(error.problems)
+        } catch let error as ChangeFailure where !error.problems.isEmpty {
+            throw ShellError(error.problems)
+        }
     }
 
     func change(from path: String) throws -> Change {

@@ -21,6 +21,22 @@ struct FileStoreTests {
         try FileStore(path: self.path, options: options, pool: pool)
     }
 
+    @Test func `with its space reserved where that is asked for`() throws {
+        let store = try FileStore(path: self.path, options: .init(size: 3 << 20, reserves: true), pool: pool)
+        #expect(store.origin == .created)
+        #expect(status(self.path).st_blocks >= 3 << 11)
+        try store.close()
+        // One that is longer already is left as it is, one that is extended gets what is added.
+        try FileStore(path: self.path, options: .init(size: 5 << 20, reserves: true), pool: pool).close()
+        #expect(status(self.path).st_size == 5 << 20 && status(self.path).st_blocks >= 5 << 11)
+    }
+
+    @Test func `where it cannot be as long as asked for, no file is left`() throws {
+        let error = #expect(throws: BlockError.self) { try self.open(.init(size: 1 << 60)) }
+        #expect(error?.description.hasPrefix("extend \(self.path) to 1152921504606846976 bytes: ") == true)
+        #expect(unsafe access(self.path, F_OK) != 0)
+    }
+
     @Test func `a file that is not there is created sparse with the size asked for`() throws {
         let store = try self.open(.init(size: 1 << 30))
         #expect(store.origin == .created)

@@ -16,9 +16,9 @@ struct PassThroughTests {
     @Test(arguments: ["/dev/sg0", "/dev/disk/by-id/x", "2:0:0:1"])
     func `a device is served as it is, whatever groups rtslib wrote for it`(dev: String) {
         let groups = [ALUAGroup(name: "far", id: 3, settings: ["alua_access_state": .integer(2)])]
-        let (deployment, problems) = Self.configuration(dev, groups: groups)
-            .expanded(in: Surroundings(stateFolder: "/s"))
-        #expect(problems.isEmpty)
+        let expanded = Self.configuration(dev, groups: groups).expanded(in: Surroundings(stateFolder: "/s"))
+        let deployment = expanded.deployment
+        #expect(expanded.problems.isEmpty)
         #expect(deployment.backstores["/backstores/pscsi/p"]?.kind == .passThrough(path: dev))
         #expect(deployment.access.isEmpty)
         #expect(deployment.targets["iqn.2026-11.org.apus:p"]?.groups.first?.luns == [0: "/backstores/pscsi/p"])

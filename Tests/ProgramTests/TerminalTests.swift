@@ -170,7 +170,7 @@ struct TerminalTests {
                 "Status for /iscsi: mutual disc auth, Targets: 1", "",
                 """
                 Parameter authentication is now '1'.
-                Warning: targets[0].tpgs[0].node_acls[0].chap_userid: iqn.2023-04.com.example:n has to prove itself, and \
+                Warning: iqn.2023-04.com.example:n has to prove itself, and \
                 nothing is set to prove it by; set auth userid=… password=… in acls/iqn.2023-04.com.example:n
                 """,
                 "Status for \(acl): 1-way auth, Mapped LUNs: 0",
@@ -181,7 +181,7 @@ struct TerminalTests {
                 "Status for \(acl): 1-way auth, Mapped LUNs: 0",
                 """
                 [\(acl)]
-                targets[0].tpgs[0].node_acls[0].chap_mutual_password: the same secret in both directions proves nothing; \
+                the same secret in both directions proves nothing; \
                 choose another one for the target
                 """,
                 """

@@ -24,7 +24,8 @@ actor Owner: ShellBackend {
 
     func change(_ request: ChangeRequest) async throws -> ChangeReport {
         let change = try Change.read(request.change)
-        var context = TreeContext(uuid: "00000000-1111-2222-3333-444444444444")
+        var context = TreeContext(
+            uuid: "00000000-1111-2222-3333-444444444444", addresses: ["10.0.0.1", "127.0.0.1", "::1", "fe80::1"])
         if case .tree(let command) = change {
             context.mediumBytes = command.medium.flatMap { self.media[$0] }
             context.isDevice = command.medium?.hasPrefix("/dev/") == true

@@ -146,8 +146,12 @@ struct TranscriptTests {
         ("/backstores/fileio create f1 /nosuch", "/nosuch does not exist: give the size of the file to create"),
         ("/backstores/ramdisk create r1 many", "many is not a size: write 10G or 512M"),
         ("/backstores/pscsi create p", "Missing required parameter dev: create dev=…"),
+        (
+            "/iscsi/iqn.2023-04.com.example:t/tpg1/portals create 10.0.0.9",
+            "portal 10.0.0.9:3260: no interface of this host has that address; addresses here: 10.0.0.1, 127.0.0.1, ::1, fe80::1"
+        ),
         ("/backstores/block delete nosuch", "No storage object named nosuch."),
-        ("/iscsi create disk1", "WWN not valid as: iqn, naa, eui"),
+        ("/iscsi create disk1", "WWN not valid as: iqn, naa, eui (it begins with none of iqn. eui. naa.)"),
         ("/iscsi/iqn.2023-04.com.example:t/tpg1/luns create /backstores/block/no", "storage object or path not valid"),
         (
             "/iscsi/iqn.2023-04.com.example:t/tpg1 set attribute nosuch=1",

@@ -29,6 +29,7 @@ enum FileOpening {
         } catch {
             // The failure is what the user must hear of; closing what was never used adds nothing.
             try? medium.close()
+            if created { _ = unsafe unlink(path) }
             throw error
         }
     }
@@ -101,7 +102,20 @@ enum FileOpening {
         let existing = UInt64(status.st_size)
         let wanted = options.readOnly ? nil : options.size
         let size = try self.grow(medium, from: existing, to: wanted)
+        if options.reserves, size > existing { try self.reserve(medium, from: existing, to: size) }
         return (size, size == existing ? .existing : created ? .created : .extended(from: existing))
+    }
+
+    /// Gives the file the space that it is going to take.
+    private static func reserve(_ medium: OpenMedium, from existing: UInt64, to size: UInt64) throws(BlockError) {
+        let result = posix_fallocate(
+            medium.descriptor.rawValue, off_t(clamping: existing), off_t(clamping: size - existing))
+        guard result != 0 else { return }
+        // A file that was there is as long as it was.
+        try? medium.descriptor.resize(to: Int64(clamping: existing))
+        throw BlockError(
+            .full, "reserve \(size - existing) bytes for \(medium.path)", errno: result,
+            reason: Errno(rawValue: result).description)
     }
 
     /// Makes a shorter file `wanted` bytes long; returns how long it then is.

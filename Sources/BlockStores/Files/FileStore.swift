@@ -23,16 +23,19 @@ package final class FileStore: GrowingStore {
         package var writeCache: Bool
         /// Whether unmapped blocks are given back to the file system.
         package var thin: Bool
+        /// Whether a file that is created or extended gets all of its space at once.
+        package var reserves: Bool
 
         package init(
             size: UInt64? = nil, blockSize: Int = 512, readOnly: Bool = false, writeCache: Bool = true,
-            thin: Bool = true
+            thin: Bool = true, reserves: Bool = false
         ) {
             self.size = size
             self.blockSize = blockSize
             self.readOnly = readOnly
             self.writeCache = writeCache
             self.thin = thin
+            self.reserves = reserves
         }
     }
 

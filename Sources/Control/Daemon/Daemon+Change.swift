@@ -93,7 +93,13 @@ extension Daemon {
             let faults = await self.carryOut(steps)
             let earlier = Set(self.problems.map(\.cause))
             let fresh = faults.filter { !earlier.contains($0.cause) }
-            guard fresh.isEmpty || terms.keepGoing else { throw ChangeFailure.notApplied(fresh) }
+            guard fresh.isEmpty || terms.keepGoing else {
+                let refused = fresh.map { problem in
+                    problem.remedy == Self.leftOut
+                        ? Problem.error(problem.path, problem.cause, "so nothing is changed") : problem
+                }
+                throw ChangeFailure.notApplied(refused)
+            }
             if changed != self.configuration {
                 if terms.isSaved { try await self.save(changed) }
                 self.configuration = changed

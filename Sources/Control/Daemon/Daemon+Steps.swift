@@ -130,15 +130,18 @@ extension Daemon {
         }
     }
 
+    /// What is so of an entry that does not run, unless the change that brought it is refused because of it.
+    static let leftOut = "it is left out until the next change or reload"
+
     private static func fault(of step: Step, _ error: any Error) -> Problem {
         switch step {
         case .openBackstore(let name, _):
-            return .error(name, "\(error)", "it is left out until the next change or reload")
+            return .error(name, "\(error)", Self.leftOut)
         case .growBackstore(let name, _):
             return .error(name, "\(error)", "it is served with the size that it had")
         case .listen(let portal):
             guard let error = error as? PortalError else {
-                return .error("portal \(portal)", "\(error)", "it is left out until the next change or reload")
+                return .error("portal \(portal)", "\(error)", Self.leftOut)
             }
             return .error("portal \(portal)", error.cause, error.remedy)
         case .setLoaderArguments(let name, _):

@@ -33,7 +33,7 @@ package struct FileStoreOpening: StoreOpening {
             let options = FileStore.Options(
                 size: size.map { UInt64($0) }, blockSize: attributes.blockSize ?? 512,
                 readOnly: backstore.isReadOnly, writeCache: attributes.writeCache ?? writeBack,
-                thin: attributes.unmaps ?? true)
+                thin: attributes.unmaps ?? true, reserves: attributes.reserves ?? false)
             guard attributes.encrypts != true else {
                 return try EncryptedStore.file(path: path, options: options, pool: pool)
             }

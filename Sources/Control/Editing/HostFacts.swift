@@ -4,6 +4,7 @@
 import BlockStores
 import FoundationEssentials
 import Model
+import NIOCore
 import SystemPackage
 
 /// What verbs of the shell need to know of the host.
@@ -15,7 +16,14 @@ enum HostFacts {
             context.mediumBytes = Self.bytes(of: medium)
             context.isDevice = BlockDeviceStore.isDevice(medium)
         }
+        if case .tree(let command) = change, command.wantsAddresses { context.addresses = Self.addresses() }
         return context
+    }
+
+    /// The numeric addresses of the interfaces; nil where the system does not tell.
+    static func addresses() -> [String]? {
+        let devices = try? System.enumerateDevices()
+        return devices.map { Array(Set($0.compactMap { $0.address?.ipAddress })).sorted() }
     }
 
     /// The size of a file or block device; nil where there is none.

@@ -17,10 +17,12 @@ package struct BackstoreAttributes: Hashable, Sendable {
     package var maxUnmapBlocks: UInt32?
     /// `encrypt`, which LIO has not: what a file or RAM disk holds is encrypted, and can be erased with its key.
     package var encrypts: Bool?
+    /// `sparse`, which targetcli knows and LIO has not, the other way round: a new file gets all of its space at once.
+    package var reserves: Bool?
 
     package init(
         blockSize: Int? = nil, writeCache: Bool? = nil, unmaps: Bool? = nil, isRotational: Bool? = nil,
-        maxUnmapBlocks: UInt32? = nil, encrypts: Bool? = nil
+        maxUnmapBlocks: UInt32? = nil, encrypts: Bool? = nil, reserves: Bool? = nil
     ) {
         self.blockSize = blockSize
         self.writeCache = writeCache
@@ -28,6 +30,7 @@ package struct BackstoreAttributes: Hashable, Sendable {
         self.isRotational = isRotational
         self.maxUnmapBlocks = maxUnmapBlocks
         self.encrypts = encrypts
+        self.reserves = reserves
     }
 
     init(of object: StorageObject) {
@@ -46,6 +49,6 @@ package struct BackstoreAttributes: Hashable, Sendable {
             isRotational: number("is_nonrot").map { $0 == 0 },
             // LIO writes 0 where nobody chose a bound.
             maxUnmapBlocks: number("max_unmap_lba_count").flatMap { $0 > 0 ? UInt32(clamping: $0) : nil },
-            encrypts: number("encrypt").map { $0 != 0 })
+            encrypts: number("encrypt").map { $0 != 0 }, reserves: number("sparse").map { $0 == 0 })
     }
 }

@@ -14,7 +14,7 @@ package enum SettingDomain: Hashable, Sendable, CustomStringConvertible {
         "emulate_model_alias", "emulate_pr", "emulate_rest_reord", "emulate_tas", "emulate_tpu", "emulate_tpws",
         "emulate_write_cache", "encrypt", "enforce_pr_isids", "force_pr_aptpl", "is_nonrot", "pgr_support",
         "pi_prot_format",
-        "pi_prot_verify", "unmap_zeroes_data",
+        "pi_prot_verify", "sparse", "unmap_zeroes_data",
     ]
 
     private static let words: [String: [String]] = [

@@ -26,6 +26,11 @@ package struct TreeCommand: Hashable, Sendable, Codable {
         return name
     }
 
+    /// Whether the verb needs to know the addresses of the host.
+    package var wantsAddresses: Bool {
+        self.verb == "create" && TreePath(self.path).components.last == "portals"
+    }
+
     /// What a LUN or a mapping is to be made of: a backstore's path, or that of a file or device.
     private var backstoreName: String? {
         let parts = TreePath(self.path).components
@@ -43,11 +48,14 @@ package struct TreeContext: Hashable, Sendable {
     package var mediumBytes: UInt64?
     /// Whether it is a block device.
     package var isDevice: Bool
+    /// The numeric addresses of the host, for a portal; nil where they are not asked for.
+    package var addresses: [String]?
 
-    package init(uuid: String, mediumBytes: UInt64? = nil, isDevice: Bool = false) {
+    package init(uuid: String, mediumBytes: UInt64? = nil, isDevice: Bool = false, addresses: [String]? = nil) {
         self.uuid = uuid
         self.mediumBytes = mediumBytes
         self.isDevice = isDevice
+        self.addresses = addresses
     }
 }
 

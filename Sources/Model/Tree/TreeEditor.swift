@@ -44,8 +44,9 @@ struct TreeEditor {
             let wanted = try Self.size(arguments.optional("size"))
             object.dev = file
             object.writeBack = try arguments.flag("write_back") ?? true
-            if try arguments.flag("sparse") == false {
-                throw TreeRefusal("sparse=false: files are sparse here; fallocate(1) reserves their space")
+            // What a file that is there takes is settled.
+            if try arguments.flag("sparse") == false, self.context.mediumBytes == nil {
+                object.attributes = ["sparse": .integer(0)]
             }
             if let present = self.context.mediumBytes {
                 if wanted != nil { self.messages.append("\(file) exists, using its size (\(present) bytes) instead") }
@@ -83,8 +84,9 @@ struct TreeEditor {
     private mutating func createTarget(_ arguments: inout TreeArguments) throws(TreeRefusal) {
         let terms = try GroupTerms(&arguments)
         let name =
-            arguments.optional("wwn") ?? "\(Naming.prefix):sn.\(self.context.uuid.prefix(12).filter { $0 != "-" })"
-        guard Naming.flaw(inISCSIName: name) == nil else { throw TreeRefusal("WWN not valid as: iqn, naa, eui") }
+            arguments.optional("wwn")?.lowercased()
+            ?? "\(Naming.prefix):sn.\(self.context.uuid.prefix(12).filter { $0 != "-" })"
+        try Self.check(name)
         guard !self.configuration.targets.contains(where: { $0.wwn == name }) else {
             throw TreeRefusal("This Target already exists in configFS")
         }
@@ -132,8 +134,8 @@ struct TreeEditor {
     }
 
     private mutating func createACL(in index: GroupIndex, _ arguments: inout TreeArguments) throws(TreeRefusal) {
-        let name = try arguments.required("wwn")
-        guard Naming.flaw(inISCSIName: name) == nil else { throw TreeRefusal("WWN not valid as: iqn, naa, eui") }
+        let name = try arguments.required("wwn").lowercased()
+        try Self.check(name)
         guard !self.configuration[index].nodeACLs.contains(where: { $0.nodeWWN == name }) else {
             throw TreeRefusal("This NodeACL already exists in configFS")
         }
@@ -200,12 +202,21 @@ struct TreeEditor {
 
     private mutating func createPortal(in index: GroupIndex, _ arguments: inout TreeArguments) throws(TreeRefusal) {
         let address = arguments.optional("ip_address") ?? "0.0.0.0"
-        guard IPAddress(address) != nil else { throw TreeRefusal("\(address) is not a numeric address") }
+        guard let numeric = IPAddress(address) else {
+            throw TreeRefusal("\(address) is not a numeric address: write 10.0.0.5, fd00::5, or 0.0.0.0 for all")
+        }
         let text = arguments.optional("ip_port")
         guard let port = text.map(Int.init) ?? 3260 else { throw TreeRefusal("\(text ?? "") is not a port") }
         let portal = NetworkPortal(ipAddress: address, port: port)
         guard !self.configuration[index].portals.contains(where: { $0.nodeName == portal.nodeName }) else {
             throw TreeRefusal("This NetworkPortal already exists in configFS")
+        }
+        if let here = self.context.addresses, !numeric.isUnspecified,
+            !here.contains(where: { IPAddress($0) == numeric })
+        {
+            throw TreeRefusal(
+                "portal \(portal.nodeName): no interface of this host has that address; addresses here: "
+                    + here.joined(separator: ", "))
         }
         if port == 3260 { self.messages.append("Using default IP port 3260") }
         if address == "0.0.0.0" { self.messages.append("Binding to INADDR_ANY (0.0.0.0)") }
@@ -251,6 +262,10 @@ struct TreeEditor {
         self.configuration[index].luns.append(LUN(index: number, storageObject: path))
         self.messages.append("Created LUN \(number).")
         return number
+    }
+
+    private static func check(_ name: String) throws(TreeRefusal) {
+        if let flaw = Naming.flaw(inISCSIName: name) { throw TreeRefusal("WWN not valid as: iqn, naa, eui (\(flaw))") }
     }
 
     static func number(_ text: String, after prefix: String) throws(TreeRefusal) -> Int {

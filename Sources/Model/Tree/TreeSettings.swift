@@ -38,7 +38,8 @@ enum TreeSettings {
         "force_pr_aptpl": "0",
         "is_nonrot": "1", "max_unmap_block_desc_count": "0", "max_unmap_lba_count": "0", "max_write_same_len": "0",
         "optimal_sectors": "8192", "pgr_support": "1", "pi_prot_format": "0", "pi_prot_type": "0",
-        "pi_prot_verify": "0", "queue_depth": "128", "unmap_granularity": "0", "unmap_granularity_alignment": "0",
+        "pi_prot_verify": "0", "queue_depth": "128", "sparse": "1", "unmap_granularity": "0",
+        "unmap_granularity_alignment": "0",
         "unmap_zeroes_data": "0",
     ]
 

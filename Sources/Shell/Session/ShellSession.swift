@@ -201,7 +201,7 @@ package struct ShellSession: Sendable {
 
     private func words(of report: ChangeReport) -> String {
         let concerns = report.problems.filter { $0.severity == .warning && $0.path.hasPrefix("targets") }
-        return (report.messages + concerns.map { "Warning: \($0)" }).map { $0 + "\n" }.joined()
+        return (report.messages + concerns.map { "Warning: \($0.cause); \($0.remedy)" }).map { $0 + "\n" }.joined()
     }
 
     /// Changes the user's preferences, those that another shell may have written meanwhile.

@@ -28,11 +28,22 @@ enum LineEditor {
         unsafe clibedit_close(historyPath)
     }
 
-    /// The next line; nil at the end of input. Blocks.
-    static func line(prompt: String, completer: @escaping Completer) -> String? {
+    /// What a user does at a prompt.
+    enum Typed: Hashable {
+        case line(String)
+        /// ^C: what was typed is dropped.
+        case interrupt
+        case end
+    }
+
+    /// The next line. Blocks.
+    static func line(prompt: String, completer: @escaping Completer) -> Typed {
         self.completer.withLock { $0 = completer }
-        guard let line = unsafe clibedit_line(prompt) else { return nil }
+        var wasInterrupted = false
+        guard let line = unsafe clibedit_line(prompt, &wasInterrupted) else {
+            return wasInterrupted ? .interrupt : .end
+        }
         defer { unsafe free(line) }
-        return unsafe String(cString: line)
+        return .line(unsafe String(cString: line))
     }
 }

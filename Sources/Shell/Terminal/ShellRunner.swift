@@ -57,8 +57,16 @@ package struct ShellRunner: Sendable {
             let session = self.session
             let typed = LineEditor.line(
                 prompt: session.prompt, completer: { session.completions(of: $0, in: configuration) })
-            if typed == nil { self.write("exit\n") }
-            let line = typed ?? "exit"
+            let line: String
+            switch typed {
+            case .line(let text): line = text
+            case .interrupt:
+                self.write("\n")
+                continue
+            case .end:
+                self.write("exit\n")
+                line = "exit"
+            }
             do {
                 let outcome = try await self.session.run(line)
                 self.write(outcome.text)
@@ -66,7 +74,7 @@ package struct ShellRunner: Sendable {
                 if outcome.isLast { break }
             } catch {
                 self.complain(session.hasColours ? Colour.painted("\(error)", .red) : "\(error)")
-                if typed == nil { break }
+                if typed == .end { break }
             }
         }
         LineEditor.close(historyPath: historyPath)
