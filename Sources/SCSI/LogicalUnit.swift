@@ -35,6 +35,9 @@ package struct LogicalUnit: Sendable {
         didSet { self.hasInactivePorts = self.ports.hasInactive }
     }
     var configuredPorts = TargetPortGroups.standard
+    var arePortsConfigured = false
+    /// What is remembered of SET TARGET PORT GROUPS, by group.
+    var keptPortStates: [UInt16: KeptPortState] = [:]
     private(set) var hasInactivePorts = false
     /// The mode pages that MODE SELECT saved, as `UnitMemory.modePages` has them.
     var savedModePages: [UInt16: [UInt8]] = [:]
@@ -69,6 +72,7 @@ package struct LogicalUnit: Sendable {
             self.persistent.reservation = reservations.reservation
         }
         self.restore(memory.sanitizing)
+        self.keptPortStates = memory.portStates
         self.memoryState = MemoryState(kept: memory, keptPersistent: self.persistent, asked: memory)
     }
 

@@ -164,7 +164,7 @@ extension TargetPortGroups {
                     supportedStates: Set(group.supportedStates.map(AccessState.init)),
                     hasImplicitTransitions: group.hasImplicitTransitions,
                     hasExplicitTransitions: group.hasExplicitTransitions,
-                    implicitTransitionSeconds: group.implicitTransitionSeconds)
+                    implicitTransitionSeconds: group.implicitTransitionSeconds, keepsState: group.keepsState)
             })
         for (port, group) in access.ports {
             self.members[Port(targetName: port.target.lowercased(), relativePort: port.tag)] = group

@@ -27,6 +27,8 @@ package struct AccessMap: Hashable, Sendable {
         package var hasImplicitTransitions: Bool
         package var hasExplicitTransitions: Bool
         package var implicitTransitionSeconds: UInt8
+        /// `alua_write_metadata`.
+        package var keepsState: Bool
     }
 
     /// What a backstore has whose configuration says nothing: LIO's default group.
@@ -42,7 +44,8 @@ package struct AccessMap: Hashable, Sendable {
                 isPreferred: group.setting("preferred") != 0,
                 hasImplicitTransitions: group.setting("alua_access_type") & 1 != 0,
                 hasExplicitTransitions: group.setting("alua_access_type") & 2 != 0,
-                implicitTransitionSeconds: UInt8(clamping: group.setting("implicit_trans_secs")))
+                implicitTransitionSeconds: UInt8(clamping: group.setting("implicit_trans_secs")),
+                keepsState: group.setting("alua_write_metadata") != 0)
         }
     }
 

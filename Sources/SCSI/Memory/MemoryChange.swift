@@ -49,6 +49,7 @@ extension LogicalUnit {
         memory.modePages = self.savedModePages
         memory.identifyingInformation = self.identifyingInformation
         memory.sanitizing = self.sanitizeRecord
+        memory.portStates = self.keptPortStates
         if self.persistent.isActivated {
             memory.reservations = .init(
                 registrations: self.persistent.registrations, reservation: self.persistent.reservation)
@@ -94,6 +95,7 @@ extension LogicalUnit {
             self.savedModePages = state.kept.modePages
             self.identifyingInformation = state.kept.identifyingInformation
             self.sanitizeRecord = state.kept.sanitizing
+            self.keptPortStates = state.kept.portStates
             let generation = self.persistent.generation
             self.persistent = state.keptPersistent
             // Readers of the keys must see that something happened.

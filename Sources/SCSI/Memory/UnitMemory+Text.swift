@@ -13,6 +13,7 @@ internal import Wire
 ///     registration bbbb000000000002 * 0 iqn.2023-04.com.example:other,i,0x00023d000001
 ///     reservation 5 0
 ///     mode-page 0800 0812…
+///     port-group 5 0 2                      (a group that SET TARGET PORT GROUPS brought from state 0 to 2)
 ///     sanitize overwrite 1 aa 3 inverts     (or: block-erase 1, cryptographic-erase 1, failed 1)
 ///     checksum 8d1f0a2c
 ///
@@ -46,6 +47,9 @@ extension UnitMemory {
         for (type, bytes) in self.identifyingInformation.sorted(by: { $0.key < $1.key }) {
             let digits = bytes.map { Self.hex(UInt64($0), digits: 2) }.joined()
             lines.append("identifying \(Self.hex(UInt64(type), digits: 2)) \(digits)")
+        }
+        for (id, state) in self.portStates.sorted(by: { $0.key < $1.key }) {
+            lines.append("port-group \(id) \(state.configured.rawValue) \(state.set.rawValue)")
         }
         if let sanitizing { lines.append("sanitize " + sanitizing.words) }
         var text = ByteBuffer(string: lines.map { $0 + "\n" }.joined())
@@ -120,6 +124,7 @@ private struct UnitMemoryReader {
         case "registration": return self.takeRegistration(words)
         case "reservation": return self.takeReservation(words)
         case "mode-page": return self.takeModePage(words)
+        case "port-group": return self.takePortGroup(words)
         case "sanitize": return self.takeSanitize(words)
         case "identifying": return self.takeIdentifyingInformation(words)
         default: return false
@@ -200,6 +205,15 @@ private struct UnitMemoryReader {
             (1...type.limit).contains(words[2].utf8.count / 2), let bytes = Self.bytes(words[2])
         else { return false }
         self.memory.identifyingInformation[type.rawValue] = bytes
+        return true
+    }
+
+    private mutating func takePortGroup(_ words: [Substring]) -> Bool {
+        guard words.count == 4, let id = UInt16(words[1]), self.memory.portStates[id] == nil,
+            let configured = UInt8(words[2]).flatMap(AccessState.init),
+            let set = UInt8(words[3]).flatMap(AccessState.init)
+        else { return false }
+        self.memory.portStates[id] = KeptPortState(configured: configured, set: set)
         return true
     }
 

@@ -12,6 +12,8 @@ package struct UnitMemory: Hashable, Sendable {
     package var modePages: [UInt16: [UInt8]] = [:]
     /// What SET IDENTIFYING INFORMATION set, by its type.
     package var identifyingInformation: [UInt8: [UInt8]] = [:]
+    /// What SET TARGET PORT GROUPS set, by group.
+    var portStates: [UInt16: KeptPortState] = [:]
     /// A sanitize operation that has begun and not ended well.
     var sanitizing: SanitizeRecord?
 

@@ -85,6 +85,10 @@ extension LogicalUnit {
         let isChanged = zip(self.ports.groups, changed.groups).contains { $0.state != $1.state }
         self.ports = changed
         if isChanged { self.attentions.addForAll(.asymmetricAccessStateChanged, except: nexus.id) }
-        return .finish(.good)
+        for group in changed.groups where group.keepsState && group.change == .bySetTargetPortGroups {
+            let configured = self.configuredPorts.groups.first { $0.id == group.id }?.state ?? .activeOptimized
+            self.keptPortStates[group.id] = KeptPortState(configured: configured, set: group.state)
+        }
+        return self.remembering(.good)
     }
 }

@@ -29,6 +29,8 @@ package struct TargetPortGroups: Hashable, Sendable {
         package var hasExplicitTransitions: Bool
         /// The longest that an implicit transition takes, 0 for not told.
         package var implicitTransitionSeconds: UInt8
+        /// Whether what SET TARGET PORT GROUPS sets outlives a restart.
+        package var keepsState: Bool
         /// Who changed the state last.
         var change = Change.none
 
@@ -46,7 +48,7 @@ package struct TargetPortGroups: Hashable, Sendable {
         package init(
             id: UInt16, state: AccessState = .activeOptimized, isPreferred: Bool = false,
             supportedStates: Set<AccessState> = Set(AccessState.allCases), hasImplicitTransitions: Bool = true,
-            hasExplicitTransitions: Bool = true, implicitTransitionSeconds: UInt8 = 0
+            hasExplicitTransitions: Bool = true, implicitTransitionSeconds: UInt8 = 0, keepsState: Bool = false
         ) {
             self.id = id
             self.state = state
@@ -55,6 +57,7 @@ package struct TargetPortGroups: Hashable, Sendable {
             self.hasImplicitTransitions = hasImplicitTransitions
             self.hasExplicitTransitions = hasExplicitTransitions
             self.implicitTransitionSeconds = implicitTransitionSeconds
+            self.keepsState = keepsState
         }
     }
 
@@ -105,10 +108,13 @@ package struct TargetPortGroups: Hashable, Sendable {
 extension LogicalUnit {
     /// Puts other groups, states or members in the place of those before: an implicit transition, of which every nexus
     /// learns whose group or state has changed. What SET TARGET PORT GROUPS set stays where the configuration of its
-    /// group does.
+    /// group does, and comes back after a restart where it was kept.
     package mutating func setTargetPortGroups(_ groups: TargetPortGroups) {
         guard groups != self.configuredPorts else { return }
         var new = groups
+        let isFirst = !self.arePortsConfigured
+        self.arePortsConfigured = true
+        defer { self.restorePortStates(isFirst: isFirst) }
         for index in new.groups.indices {
             let id = new.groups[index].id
             guard let old = self.ports.groups.first(where: { $0.id == id }) else { continue }
@@ -127,4 +133,24 @@ extension LogicalUnit {
         self.configuredPorts = groups
         self.ports = new
     }
+
+    /// What was set before a restart is in force again, unless the configuration has been changed since.
+    private mutating func restorePortStates(isFirst: Bool) {
+        self.keptPortStates = self.keptPortStates.filter { id, kept in
+            self.configuredPorts.groups.contains { $0.id == id && $0.keepsState && $0.state == kept.configured }
+        }
+        guard isFirst else { return }
+        for index in self.ports.groups.indices {
+            let group = self.ports.groups[index]
+            guard let kept = self.keptPortStates[group.id], group.supportedStates.contains(kept.set) else { continue }
+            self.ports.groups[index].state = kept.set
+            self.ports.groups[index].change = .bySetTargetPortGroups
+        }
+    }
+}
+
+/// A state that SET TARGET PORT GROUPS gave a group, and the one that the group was configured with then.
+struct KeptPortState: Hashable, Sendable {
+    var configured: AccessState
+    var set: AccessState
 }
