@@ -118,7 +118,9 @@ package struct LogicalUnit: Sendable {
             return self.check(sense)
         }
         if !access.traits.isDisjoint(with: .optional), !self.offers(access.traits) {
-            return self.check(Sense(.illegalRequest, .invalidOperationCode))
+            // Of a command that is there, it is the service action that is not.
+            let isAction = CommandTable.standard.hasServiceActions(cdb.operationCode)
+            return self.check(isAction ? .invalidFieldInCDB(1, bit: 4) : Sense(.illegalRequest, .invalidOperationCode))
         }
         return CommandTable.standard.commands[index].handler(&self, cdb, nexus)
     }

@@ -329,7 +329,7 @@ struct IdentifyingInformationTests {
         #expect(Self.report(&test, 1) == nil)
         #expect(test.kept == nil)
         var forgetful = UnitUnderTest()
-        #expect(Self.set(&forgetful, 0, [1]).senseText == "05/20/00")
+        #expect(Self.set(&forgetful, 0, [1]).senseText == "05/24/00")
         #expect(Self.report(&forgetful, 0) == bytes("0000 0000"))
     }
 }

@@ -73,8 +73,8 @@ struct SanitizeTests {
 
     @Test func `a thick unit has no block erase, and no unit a cryptographic one`() {
         var thick = UnitUnderTest(capabilities: [])
-        #expect(thick.run(Self.cdb(0x02))?.senseText == "05/20/00")
-        #expect(thick.run(Self.cdb(0x03))?.senseText == "05/20/00")
+        #expect(thick.run(Self.cdb(0x02))?.senseText == "05/24/00")
+        #expect(thick.run(Self.cdb(0x03))?.senseText == "05/24/00")
         #expect(thick.dataIn(bytes("A3 0C 02 48 00 03 00 00 00 20 00 00")) == bytes("00 01 00 00"))
     }
 
