@@ -7,21 +7,29 @@ private import CCRC32C
 package enum CRC32C {
     /// The digest of `bytes`.
     package static func checksum(_ bytes: RawSpan) -> UInt32 {
-        Self.hasHardware ? Self.hardware(bytes) : Self.table(bytes)
+        Self.checksum(bytes, by: Self.bestWay)
+    }
+
+    /// The ways to compute it, the slower ones first.
+    package enum Way: Int, CaseIterable, Sendable {
+        case table, steps, folding, wideFolding
+    }
+
+    /// The best way that this processor has.
+    package static let bestWay = Way(rawValue: Int(apus_crc32c_best_way().rawValue)) ?? .table
+
+    /// - Parameter way: One that this processor has.
+    package static func checksum(_ bytes: RawSpan, by way: Way) -> UInt32 {
+        guard way != .table else { return Self.table(bytes) }
+        // The C function reads exactly the bytes of the span and keeps nothing.
+        return unsafe bytes.withUnsafeBytes { buffer in
+            unsafe ~apus_crc32c(apus_crc32c_way(UInt32(way.rawValue)), ~0, buffer.baseAddress, buffer.count)
+        }
     }
 
     /// The digest that was sent at `offset`: the one field of iSCSI that is stored with its lowest byte first.
     package static func stored(_ bytes: RawSpan, at offset: Int) -> UInt32 {
         bytes.bigEndian(offset, as: UInt32.self).byteSwapped
-    }
-
-    private static let hasHardware = apus_crc32c_has_hardware()
-
-    private static func hardware(_ bytes: RawSpan) -> UInt32 {
-        // The C function reads exactly the bytes of the span and keeps nothing.
-        unsafe bytes.withUnsafeBytes { buffer in
-            unsafe ~apus_crc32c_hardware(~0, buffer.baseAddress, buffer.count)
-        }
     }
 
     /// The checked fallback for processors without the instructions, a byte at a time.

@@ -172,10 +172,10 @@ while [ -z "$attached" ]; do
         fi
     done
     [ -z "$attached" ] || break
-    reason=$(grep -v -e '^$' -e '^Logging in' $state/log | tail -n 1)
+    reason=$(sed 's/^iscsistart: //' $state/log | grep -v -e '^$' -e '^Logging in' | tail -n 1)
     [ "$(uptime_seconds)" -lt "$deadline" ] || fail "$target at $address:$port (from $source) as $initiator:" \
-        "${reason#iscsistart: }; is the target running, and is this initiator in its ACLs?"
-    say "no login to $target at $address:$port yet: ${reason#iscsistart: }"
+        "${reason:-no login}; is the target running, and is this initiator in its ACLs?"
+    say "no login to $target at $address:$port yet${reason:+: $reason}"
     sleep 1
 done
 hand_over
