@@ -26,14 +26,14 @@ struct ParameterTests {
         return try #require(deployment.targets["iqn.2023-04.com.example:t"]?.groups.first?.parameters)
     }
 
-    @Test func `what is not set is LIO's default`() throws {
+    @Test func `what is not set is LIO's default, but for larger bursts`() throws {
         #expect(
             try Self.served([:])
                 == ServedParameters(
                     headerDigests: ["CRC32C", "None"], dataDigests: ["CRC32C", "None"], maxConnections: 1,
-                    errorRecoveryLevel: 0, initialR2T: true, immediateData: true, dataPDUInOrder: true,
-                    dataSequenceInOrder: true, maxOutstandingR2T: 1, maxBurstLength: 262_144,
-                    firstBurstLength: 65_536, maxRecvDataSegmentLength: 8_192, maxXmitDataSegmentLength: 262_144,
+                    errorRecoveryLevel: 0, initialR2T: false, immediateData: true, dataPDUInOrder: true,
+                    dataSequenceInOrder: true, maxOutstandingR2T: 1, maxBurstLength: 1_048_576,
+                    firstBurstLength: 262_144, maxRecvDataSegmentLength: 262_144, maxXmitDataSegmentLength: 262_144,
                     defaultTime2Wait: 2, defaultTime2Retain: 20))
     }
 

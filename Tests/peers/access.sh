@@ -80,8 +80,9 @@ agreed() {
     login "$port" "${keys[@]}" >"$work/said" || return 1
     for pair in "status 0000" "$@"; do grep -qxF -- "$pair" "$work/said" || { cat "$work/said" && return 1; }; done
 }
-check "a new group offers what LIO does" agreed "$second" MaxBurstLength=262144 FirstBurstLength=65536 InitialR2T=Yes \
-    MaxOutstandingR2T=1 ErrorRecoveryLevel=0 MaxConnections=1 DefaultTime2Wait=2 MaxRecvDataSegmentLength=8192 \
+check "a new group offers LIO's defaults, but larger bursts" agreed "$second" MaxBurstLength=1048576 \
+    FirstBurstLength=262144 InitialR2T=No MaxOutstandingR2T=1 ErrorRecoveryLevel=0 MaxConnections=1 DefaultTime2Wait=2 \
+    MaxRecvDataSegmentLength=262144 \
     HeaderDigest=None
 check "parameters are set" group 2 set parameter MaxBurstLength=524288 FirstBurstLength=131072 InitialR2T=No \
     MaxOutstandingR2T=4 ErrorRecoveryLevel=2 MaxConnections=4 DefaultTime2Wait=5 DefaultTime2Retain=10 \
@@ -90,7 +91,7 @@ check "and are what is agreed on" agreed "$second" MaxBurstLength=524288 FirstBu
     ErrorRecoveryLevel=2 MaxConnections=4 DefaultTime2Wait=5 DefaultTime2Retain=10 MaxRecvDataSegmentLength=65536 \
     HeaderDigest=CRC32C
 check "a digest that is insisted on is a condition" says "status 0200" login "$second" HeaderDigest=None
-check "the other group's are its own" agreed "$first" MaxBurstLength=262144 ErrorRecoveryLevel=0 HeaderDigest=None
+check "the other group's are its own" agreed "$first" MaxBurstLength=1048576 ErrorRecoveryLevel=0 HeaderDigest=None
 for wrong in MaxConnections=0 ErrorRecoveryLevel=3 InitialR2T=maybe DataDigest=MD5 MaxBurstLength=100; do
     check "$wrong is refused" eval '! group 2 set parameter $wrong'
 done

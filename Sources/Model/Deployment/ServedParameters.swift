@@ -1,8 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // SPDX-FileCopyrightText: the Apus authors
 
-/// A portal group's parameters: what its target says when a session is negotiated (RFC 7143 §13), under LIO's names and
-/// with LIO's defaults.
+/// A portal group's parameters: what its target says when a session is negotiated (RFC 7143 §13), under LIO's names.
 package struct ServedParameters: Hashable, Sendable {
     /// `CRC32C`, `None`, or both.
     package var headerDigests: [String]
@@ -79,7 +78,7 @@ enum ParameterKind: Hashable {
 }
 
 extension PortalGroup {
-    /// A parameter as it is in force: what is set, if that can be, or else LIO's default.
+    /// A parameter as it is in force: what is set, if that can be, or else the default.
     func parameter(_ name: String) -> String {
         let fallback = TreeSettings.portalGroupParameters[name] ?? ""
         guard let text = self.parameters?[name]?.plainText, ParameterKind.all[name]?.allows(text) ?? false else {

@@ -13,13 +13,14 @@ enum TreeSettings {
         "tpg_enabled_sendtargets": "1",
     ]
 
+    /// LIO's, but for the lengths and InitialR2T, of which those make writes several times slower.
     static let portalGroupParameters: [String: String] = [
         "AuthMethod": "CHAP,None", "DataDigest": "CRC32C,None", "DataPDUInOrder": "Yes",
         "DataSequenceInOrder": "Yes", "DefaultTime2Retain": "20", "DefaultTime2Wait": "2",
-        "ErrorRecoveryLevel": "0", "FirstBurstLength": "65536", "HeaderDigest": "CRC32C,None",
-        "IFMarkInt": "Reject", "IFMarker": "No", "ImmediateData": "Yes", "InitialR2T": "Yes",
-        "MaxBurstLength": "262144", "MaxConnections": "1", "MaxOutstandingR2T": "1",
-        "MaxRecvDataSegmentLength": "8192", "MaxXmitDataSegmentLength": "262144", "OFMarkInt": "Reject",
+        "ErrorRecoveryLevel": "0", "FirstBurstLength": "262144", "HeaderDigest": "CRC32C,None",
+        "IFMarkInt": "Reject", "IFMarker": "No", "ImmediateData": "Yes", "InitialR2T": "No",
+        "MaxBurstLength": "1048576", "MaxConnections": "1", "MaxOutstandingR2T": "1",
+        "MaxRecvDataSegmentLength": "262144", "MaxXmitDataSegmentLength": "262144", "OFMarkInt": "Reject",
         "OFMarker": "No", "TargetAlias": "LIO Target",
     ]
 
