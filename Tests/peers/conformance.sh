@@ -61,7 +61,8 @@ for lun in "${luns[@]}"; do
     cat "$work/results.${lun%:*}" >>"$work/results"
 done
 
-# A test that skips itself on a kind of LUN which it is not for is not for it: `elsewhere`, if it passes on another.
+# A test that skips itself on a kind of LUN which it is not for is not for it: `elsewhere`, if it runs on another,
+# where a failure has to be explained like any.
 awk '
     FNR == 1 { file++ }
     file == 1 {
@@ -70,8 +71,8 @@ awk '
         lun[known] = "^(" $1 ")$"; test[known] = "^(" $2 ")$"
         next
     }
-    file == 2 { if ($2 == "pass") passes[$3] = 1; next }
-    $2 == "skip" && $3 in passes {
+    file == 2 { if ($2 == "pass" || $2 == "fail") runs[$3] = 1; next }
+    $2 == "skip" && $3 in runs {
         for (i = 1; i <= known; i++) if ($1 ~ lun[i] && $3 ~ test[i]) { sub(/skip/, "elsewhere"); break }
     }
     { print }
