@@ -54,6 +54,12 @@ struct ServicesSetCommand: AsyncParsableCommand {
 
     @Option(
         help: ArgumentHelp(
+            "An address of this host that the machines' targets are served at too; machines are told by kernel arguments. "
+                + "May be repeated.", valueName: "address"))
+    var iscsiAddress: [String] = []
+
+    @Option(
+        help: ArgumentHelp(
             "A DHCP option to tell besides, such as 6=10.0.0.53; more than one can be given.", valueName: "code=value"))
     var dhcpOption: [String] = []
 
@@ -90,7 +96,8 @@ struct ServicesSetCommand: AsyncParsableCommand {
         }
         let settings = ServiceSettings(
             address: self.address, interface: self.interface, dhcp: dhcp, tftpPort: self.tftpPort,
-            httpPort: self.httpPort, iscsiPort: self.iscsiPort, relayedRanges: try self.relayed.map(self.range),
+            httpPort: self.httpPort, iscsiPort: self.iscsiPort,
+            iscsiAddresses: self.iscsiAddress, relayedRanges: try self.relayed.map(self.range),
             tftpTransferPorts: self.tftpTransferPorts,
             advertisesNoRouter: self.advertiseNoRouter ? true : nil)
         let outcome = try await self.options.administration.change(ChangeRequest(.setServices(settings)))

@@ -82,6 +82,17 @@ struct ExpansionTests {
         #expect(deployment.targets.keys.sorted() == ["iqn.2023-04.com.example:chap", "iqn.2023-04.com.example:t"])
     }
 
+    @Test func `the machines' targets are served at more addresses where that is asked for`() {
+        var services = services
+        services.iscsiAddresses = ["10.78.0.1", "fd00::1"]
+        let deployment = Configuration(boot: Boot(services: services)).expanded(in: surroundings).deployment
+        #expect(
+            deployment.portals.map(\.description).sorted() == ["10.77.0.1:3260", "10.78.0.1:3260", "[fd00::1]:3260"])
+        services.iscsiAddresses = ["storage.example"]
+        let problems = Configuration(boot: Boot(services: services)).validate(in: surroundings)
+        #expect(problems.map(\.path) == ["boot.services.iscsi_addresses[0]"])
+    }
+
     @Test func `a wildcard portal stands for the services' own`() throws {
         var (configuration, _) = try read(saveconfig)
         configuration.boot.services = services

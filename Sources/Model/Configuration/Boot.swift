@@ -39,6 +39,9 @@ package struct ServiceSettings: Hashable, Sendable {
     package var tftpPort: Int
     package var httpPort: Int
     package var iscsiPort: Int
+    /// Addresses of this host, beside `address`, that the machines' targets are served at too: for a network of the disks'
+    /// own, several paths to a disk, or IPv6.
+    package var iscsiAddresses: [String]
     /// Addresses for networks whose relay agents send their machines' messages here.
     package var relayedRanges: [AddressRange]
     /// The UDP ports that TFTP's transfers come from, as `50000-50099`; the kernel's choice without.
@@ -61,7 +64,8 @@ package struct ServiceSettings: Hashable, Sendable {
 
     package init(
         address: String, interface: String, dhcp: DHCP, tftpPort: Int = 69, httpPort: Int = 8080,
-        iscsiPort: Int = 3260, relayedRanges: [AddressRange] = [], tftpTransferPorts: String? = nil,
+        iscsiPort: Int = 3260, iscsiAddresses: [String] = [], relayedRanges: [AddressRange] = [],
+        tftpTransferPorts: String? = nil,
         advertisesNoRouter: Bool? = nil, firmwareFolder: String? = nil,
         remainder: Remainder = Remainder()
     ) {
@@ -71,6 +75,7 @@ package struct ServiceSettings: Hashable, Sendable {
         self.tftpPort = tftpPort
         self.httpPort = httpPort
         self.iscsiPort = iscsiPort
+        self.iscsiAddresses = iscsiAddresses
         self.relayedRanges = relayedRanges
         self.tftpTransferPorts = tftpTransferPorts
         self.advertisesNoRouter = advertisesNoRouter
@@ -83,6 +88,7 @@ package struct ServiceSettings: Hashable, Sendable {
             address: reader.required("address"), interface: reader.required("interface"),
             dhcp: Self.readDHCP(&reader), tftpPort: reader.integer("tftp_port") ?? 69,
             httpPort: reader.integer("http_port") ?? 8080, iscsiPort: reader.integer("iscsi_port") ?? 3260,
+            iscsiAddresses: reader.strings("iscsi_addresses"),
             relayedRanges: reader.elements("relayed_ranges") { AddressRange(&$0) },
             tftpTransferPorts: reader.string("tftp_transfer_ports"),
             advertisesNoRouter: reader.boolean("advertise_no_router"),
@@ -123,6 +129,7 @@ package struct ServiceSettings: Hashable, Sendable {
             "tftp_port": .integer(self.tftpPort),
             "http_port": .integer(self.httpPort),
             "iscsi_port": .integer(self.iscsiPort),
+            "iscsi_addresses": self.iscsiAddresses.isEmpty ? nil : .array(self.iscsiAddresses.map(JSONValue.string)),
             "relayed_ranges": self.relayedRanges.isEmpty ? nil : .array(self.relayedRanges.map(\.json)),
             "tftp_transfer_ports": self.tftpTransferPorts.map(JSONValue.string),
             "advertise_no_router": self.advertisesNoRouter.map(JSONValue.boolean),

@@ -141,7 +141,7 @@ private struct Expansion {
 
     mutating func start(_ services: ServiceSettings) {
         self.deployment.boot = BootDeployment(services: services, machines: [:])
-        if let address = IPAddress(services.address) {
+        for address in ([services.address] + services.iscsiAddresses).compactMap({ IPAddress($0) }) {
             self.wantedPortals.insert(PortalAddress(address: address, port: UInt16(services.iscsiPort)))
         }
     }
