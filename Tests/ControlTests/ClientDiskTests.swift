@@ -3,7 +3,9 @@
 
 import Block
 import Control
+import ControlAPI
 import Model
+import NIOCore
 import NIOPosix
 import SystemPackage
 import Testing
@@ -47,6 +49,22 @@ struct ClientDiskTests {
         try await self.open(folder).close()
         #expect(try self.byte(path, at: 0) == UInt8(ascii: "Z"))
         #expect(try self.byte(FilePath(folder.path + "/image.img"), at: 0) == UInt8(ascii: "A"))
+    }
+
+    @Test func `an image that has lost its end is refused, with what to do`() async throws {
+        let folder = try TemporaryFolder()
+        try self.makeImage(folder)
+        let manifest = ImageManifest(
+            name: "lab", recipeHash: "", suite: "", architecture: "", hostname: "", kernelRelease: "", rootArgument: "",
+            kernelArguments: [], sizeBytes: 9 << 20, created: "")
+        let file = try FileDescriptor.open(
+            FilePath(folder.path + "/manifest.json"), .writeOnly, options: [.create], permissions: .ownerReadWrite)
+        let text = try JSONText.pretty(manifest)
+        try file.closeAfter { _ = try file.writeAll(text.readableBytesView) }
+        let problem = await #expect(throws: FileProblem.self) { try await self.open(folder) }
+        #expect(problem?.description.contains("its disk has 8388608 bytes, its manifest says 9437184") == true)
+        #expect(problem?.description.contains("build or import it anew") == true)
+        #expect(throws: Errno.noSuchFileOrDirectory) { try FilePath(folder.path + "/disks/pc1.img").stat() }
     }
 
     @Test func `it can be larger than the image`() async throws {

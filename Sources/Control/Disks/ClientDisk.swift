@@ -14,6 +14,7 @@ enum ClientDisk {
     ///
     /// The copy appears under its name only when it is whole. Blocks while the file system does.
     static func make(_ path: String, copyOf original: String, size: Int?) throws(FileProblem) {
+        try self.checkIsWhole(original)
         do {
             try SystemFiles.makeFolder(SystemFiles.folder(of: path), mode: 0o750)
             let source = try SystemPackage.FileDescriptor.open(FilePath(original), .readOnly, options: .closeOnExec)
@@ -38,6 +39,18 @@ enum ClientDisk {
         } catch {
             throw FileProblem("make \(path) as a copy of \(original)", error)
         }
+    }
+
+    /// A part of an image would start and then miss the rest of its files.
+    private static func checkIsWhole(_ original: String) throws(FileProblem) {
+        let folder = SystemFiles.folder(of: original)
+        guard let image = ImageFolder.image(in: folder), let status = try? FilePath(original).stat(),
+            Int64(image.size) != status.size
+        else { return }
+        throw FileProblem(
+            .badContent,
+            "the image in \(folder) is damaged: its disk has \(status.size) bytes, its manifest says \(image.size); build or "
+                + "import it anew")
     }
 
     /// Writes what the machine's boot loader adds to the kernel's arguments to where the image left room for it.
