@@ -28,6 +28,9 @@ package struct ImageManifest: Codable, Equatable, Sendable {
     package var attachment: [Attachment]?
     /// Where a machine's own kernel arguments go; nil where the disk has no such place.
     package var argumentSlot: ArgumentSlot?
+    /// Whether boot loader and kernel are signed, so that they start where Secure Boot is on; nil, as images from before
+    /// it was told have it, for a kernel that may be and a boot loader that is not.
+    package var isSigned: Bool?
     /// The disk's size as the machine sees it.
     package var sizeBytes: UInt64
     /// When the image was made, in UTC as RFC 3339 writes it.
@@ -44,7 +47,7 @@ package struct ImageManifest: Codable, Equatable, Sendable {
     package init(
         name: String, recipeHash: String, suite: String, architecture: String, hostname: String, kernelRelease: String,
         rootArgument: String, kernelArguments: [String], attachment: [Attachment]? = nil,
-        argumentSlot: ArgumentSlot? = nil, sizeBytes: UInt64, created: String
+        argumentSlot: ArgumentSlot? = nil, isSigned: Bool? = nil, sizeBytes: UInt64, created: String
     ) {
         self.format = Self.currentFormat
         self.name = name
@@ -57,6 +60,7 @@ package struct ImageManifest: Codable, Equatable, Sendable {
         self.kernelArguments = kernelArguments
         self.attachment = attachment
         self.argumentSlot = argumentSlot
+        self.isSigned = isSigned
         self.sizeBytes = sizeBytes
         self.created = created
     }

@@ -3,6 +3,7 @@
 
 import Foundation
 import Model
+import SystemPackage
 import Testing
 
 @testable import ImageBuilder
@@ -102,5 +103,17 @@ struct BootLoaderTests {
         #expect(text.contains("rd.systemd.mask=initrd.target\n"))
         let check = try Shell.run("grub-script-check", input: text)
         #expect(check.status == 0, "\(check.output)")
+        let first = BootLoader.signedConfiguration(espVolume: "ABCD-1234")
+        #expect(first.hasSuffix("configfile $prefix/grub.cfg\n"))
+        #expect(try Shell.run("grub-script-check", input: first).status == 0)
+    }
+
+    @Test func `a program that Debian's key signed is told from others`() {
+        #expect(KernelFile.isSignedByDebian(FilePath(BootLoader.signedGRUB)))
+        // Microsoft's key, and none.
+        #expect(!KernelFile.isSignedByDebian(FilePath(BootLoader.shim)))
+        #expect(!KernelFile.isSignedByDebian("/usr/lib/shim/fbx64.efi"))
+        #expect(!KernelFile.isSignedByDebian("/etc/passwd"))
+        #expect(!KernelFile.isSignedByDebian("/nowhere"))
     }
 }

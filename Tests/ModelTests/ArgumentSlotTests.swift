@@ -86,6 +86,24 @@ struct ArgumentSlotTests {
         #expect(opened.map { $0 + 1 } == written)
     }
 
+    private static let signatures: [(BootClient.Method, Bool?, Int)] = [
+        (.firmware, true, 0), (.firmware, false, 1), (.firmware, nil, 1), (.kernel(.http), true, 0),
+        (.kernel(.http), false, 1), (.kernel(.http), nil, 0),
+    ]
+
+    @Test(arguments: Self.signatures)
+    func `Secure Boot is refused where the image is not signed`(
+        _ method: BootClient.Method, _ isSigned: Bool?, _ problems: Int
+    ) {
+        var client = client("pc1", mac: "52:54:00:00:00:01", method: method)
+        client.secureBoot = true
+        var surroundings = self.surroundings([.arguments, .ibft])
+        surroundings.images["lab"]?.isSigned = isSigned
+        let configuration = Configuration(boot: Boot(services: services, clients: [client]))
+        let found = configuration.validate(in: surroundings)
+        #expect(found.map(\.path) == Array(repeating: "boot.clients[0].secure_boot", count: problems))
+    }
+
     private static let refused: [(BootClient.Method, Set<ImageManifest.Attachment>, String)] = [
         (.kernel(.http), [.ibft], "sanboot or firmware"),
         (.sanboot, [.arguments], "use the method kernel"),

@@ -36,6 +36,8 @@ struct ExpansionTests {
         own.secureBoot = true
         let http = client("pc2", mac: "52:54:00:00:00:02", method: .http)
         let configuration = Configuration(boot: Boot(services: services, clients: [own, http]))
+        var surroundings = surroundings
+        surroundings.images["lab"]?.isSigned = true
         let expanded = configuration.expanded(in: surroundings)
         let (deployment, problems) = (expanded.deployment, expanded.problems)
         #expect(problems.isEmpty)

@@ -5,8 +5,15 @@ import Model
 
 /// GRUB as an image has it: one configuration on the EFI System Partition for both firmwares.
 enum BootLoader {
+    /// What firmware starts of a disk that it knows nothing of.
     static let efiPath = "EFI/BOOT/BOOTX64.EFI"
     static let configurationPath = "EFI/BOOT/grub.cfg"
+    /// Debian's shim, signed by Microsoft, starts the GRUB beside it, signed by Debian. That one looks for its
+    /// configuration in a folder that was chosen when it was signed.
+    static let signedPath = "EFI/BOOT/grubx64.efi"
+    static let signedConfigurationPath = "EFI/debian/grub.cfg"
+    static let shim = "/usr/lib/shim/shimx64.efi.signed"
+    static let signedGRUB = "/usr/lib/grub/x86_64-efi-signed/grubx64.efi.signed"
     /// The serial line that consoles of servers and of virtual machines show.
     static let serialSpeed = 115_200
 
@@ -55,17 +62,17 @@ enum BootLoader {
         """
     }
 
+    /// What the signed GRUB reads first.
+    static func signedConfiguration(espVolume: String) -> String {
+        self.earlyConfiguration(espVolume: espVolume) + "configfile $prefix/grub.cfg\n"
+    }
+
     private static let modules = [
         "part_gpt", "fat", "search", "search_fs_uuid", "normal", "configfile", "linux", "serial", "terminal", "echo",
         "test", "ls", "cat", "sleep", "halt", "reboot", "minicmd", "all_video",
     ]
 
-    /// The arguments of grub-mkimage(1) for the loader on the EFI System Partition.
-    static func efiImageArguments(earlyConfiguration: String, output: String) -> [String] {
-        ["-O", "x86_64-efi", "-p", "/EFI/BOOT", "-c", earlyConfiguration, "-o", output] + Self.modules
-    }
-
-    /// The same for the loader that the BIOS starts.
+    /// The arguments of grub-mkimage(1) for the loader that the BIOS starts.
     static func biosImageArguments(earlyConfiguration: String, output: String) -> [String] {
         ["-O", "i386-pc", "-p", "/EFI/BOOT", "-c", earlyConfiguration, "-o", output, "biosdisk"] + Self.modules
     }

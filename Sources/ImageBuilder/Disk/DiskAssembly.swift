@@ -16,7 +16,7 @@ struct DiskAssembly {
     let title: String
     let kernelArguments: [String]
     let timeoutSeconds: Int
-    /// A boot loader for UEFI to be used as it is; nil for one of this host's GRUB.
+    /// A boot loader for UEFI to be used as it is; nil for Debian's signed ones.
     var loader: (file: FilePath, path: String)?
 
     /// - Returns: Where a machine's own arguments go.
@@ -59,7 +59,7 @@ struct DiskAssembly {
                     arguments: self.kernelArguments, timeoutSeconds: self.timeoutSeconds
                 ).utf8), to: configuration, mode: [.ownerReadWrite])
         try await self.installBIOSLoader(early: early)
-        let efi = try await self.efiLoader(early: early)
+        let efi = try self.efiFiles()
 
         try await tools.run(
             "mkfs.vfat",
@@ -68,11 +68,11 @@ struct DiskAssembly {
                 "\(self.layout.esp.firstSector)", self.place.disk.string, "\(self.layout.esp.sizeBytes / 1024)",
             ])
         let volume = FATVolume(disk: self.place.disk, partition: self.layout.esp)
-        try await tools.run("mmd", ["-i", volume.name, "::EFI", "::EFI/BOOT"])
+        try await tools.run("mmd", ["-i", volume.name, "::EFI", "::EFI/BOOT", "::EFI/debian"])
         for (source, target) in [
-            (configuration, BootLoader.configurationPath), (efi.file, efi.path),
-            (self.place.kernel, self.kernelName), (self.place.initramfs, self.initramfsName),
-        ] {
+            (configuration, BootLoader.configurationPath), (self.place.kernel, self.kernelName),
+            (self.place.initramfs, self.initramfsName),
+        ] + efi {
             try await tools.run("mcopy", ["-i", volume.name, source.string, "::\(target)"])
         }
         let slot = ArgumentSlot(offsetBytes: try await volume.offset(of: BootLoader.configurationPath, tools))
@@ -96,11 +96,17 @@ struct DiskAssembly {
             at: self.layout.biosBoot.offsetBytes)
     }
 
-    private func efiLoader(early: FilePath) async throws -> (file: FilePath, path: String) {
-        if let loader = self.loader { return loader }
-        let efi = self.place.work.appending("grub.efi")
-        try await self.place.tools.run(
-            "grub-mkimage", BootLoader.efiImageArguments(earlyConfiguration: early.string, output: efi.string))
-        return (efi, BootLoader.efiPath)
+    /// What UEFI starts, and where it goes.
+    private func efiFiles() throws -> [(file: FilePath, path: String)] {
+        if let loader = self.loader { return [loader] }
+        let configuration = self.place.work.appending("signed.cfg")
+        try Files.write(
+            Array(BootLoader.signedConfiguration(espVolume: self.ids.espVolumeName).utf8), to: configuration,
+            mode: [.ownerReadWrite])
+        return [
+            (FilePath(BootLoader.shim), BootLoader.efiPath),
+            (FilePath(BootLoader.signedGRUB), BootLoader.signedPath),
+            (configuration, BootLoader.signedConfigurationPath),
+        ]
     }
 }

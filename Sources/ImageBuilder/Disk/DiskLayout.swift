@@ -7,7 +7,7 @@
 //      0        first 440 bytes of GRUB's boot.img, then the protective MBR's table (UEFI §5.2.3)
 //      1        GPT
 //      2048     3  BIOS boot partition, 1 MiB: GRUB's core.img
-//      4096     1  EFI System Partition, FAT32: EFI/BOOT/BOOTX64.EFI, EFI/BOOT/grub.cfg, vmlinuz, initrd.img
+//      4096     1  EFI System Partition, FAT32: EFI/BOOT/BOOTX64.EFI, grubx64.efi, grub.cfg; vmlinuz, initrd.img
 //      266240   2  root, ext4, up to the second GPT
 //      end-2047    second GPT
 

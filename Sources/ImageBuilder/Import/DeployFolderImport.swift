@@ -40,6 +40,7 @@ struct DeployFolderImport {
             hostname: RootFacts.hostname(of: place.root) ?? self.request.name,
             kernelRelease: KernelFile.release(of: place.kernel) ?? "unknown", rootArgument: Self.rootArgument,
             kernelArguments: arguments, attachment: [.arguments], argumentSlot: slot,
+            isSigned: folder.loader == nil && KernelFile.isSignedByDebian(place.kernel),
             sizeBytes: assembly.layout.sizeBytes, created: Date().formatted(.iso8601))
     }
 }

@@ -34,7 +34,7 @@ struct DiskImport {
             rootArgument: inspection.rootArgument ?? "",
             kernelArguments: inspection.rootArgument.map(BootLoader.kernelArguments) ?? [],
             attachment: inspection.attachment, argumentSlot: inspection.argumentSlot,
-            sizeBytes: try Files.size(place.disk), created: Date().formatted(.iso8601))
+            isSigned: inspection.isSigned, sizeBytes: try Files.size(place.disk), created: Date().formatted(.iso8601))
     }
 
     private func grow(_ disk: FilePath, to size: UInt64, _ tools: Tools) async throws {

@@ -13,19 +13,22 @@ struct DiskInspection {
     var rootArgument: String?
     var attachment: [ImageManifest.Attachment] = []
     var argumentSlot: ArgumentSlot?
+    /// Whether a shim with its GRUB and a signed kernel are there.
+    var isSigned = false
     /// What is missing, each with what to do about it.
     var gaps: [String] = []
 
     /// Looks at the disk of `place` and takes kernel and initramfs out of it where there are some.
     static func of(_ place: ImageMaking.Place) async throws -> DiskInspection {
         var inspection = DiskInspection()
-        let partitions = try await Partition.all(of: place)
+        let partitions = try await Partition.all(of: place.disk, place.tools)
         let esp = partitions.first { $0.isEFISystem }
         let code = try Files.read(place.disk, at: 0, count: BIOSLoader.codeBytes)
         if esp == nil, code.allSatisfy({ $0 == 0 }) {
             inspection.gaps.append("a boot loader: neither an EFI System Partition nor boot code for a BIOS")
         }
         if let esp { inspection.argumentSlot = await Self.slot(on: esp, in: place) }
+        let hasShim = await Self.hasShim(esp, in: place)
         guard let root = try await Self.root(among: partitions, in: place) else {
             inspection.gaps.append(
                 "a root file system that can be looked into: none of its partitions is ext4 with /etc")
@@ -33,6 +36,7 @@ struct DiskInspection {
         }
         if let uuid = root.filesystemUUID { inspection.rootArgument = "root=UUID=\(uuid)" }
         try await inspection.look(into: root, of: place)
+        inspection.isSigned = hasShim && KernelFile.isSignedByDebian(place.kernel)
         return inspection
     }
 
@@ -43,6 +47,13 @@ struct DiskInspection {
             }
         }
         return nil
+    }
+
+    /// Whether what firmware starts of such a disk is a shim: it has its GRUB beside it.
+    private static func hasShim(_ esp: Partition?, in place: ImageMaking.Place) async -> Bool {
+        guard let esp else { return false }
+        let volume = FATVolume(disk: place.disk, partition: esp.extent)
+        return (try? await volume.offset(of: BootLoader.signedPath, place.tools)) != nil
     }
 
     private static func slot(on esp: Partition, in place: ImageMaking.Place) async -> ArgumentSlot? {
@@ -89,7 +100,7 @@ struct DiskInspection {
 
     /// What the boot loader of one of our own images starts is beside it.
     private mutating func takeInitramfs(ofLoader place: ImageMaking.Place) async throws {
-        guard let esp = try await Partition.all(of: place).first(where: \.isEFISystem) else { return }
+        guard let esp = try await Partition.all(of: place.disk, place.tools).first(where: \.isEFISystem) else { return }
         let volume = FATVolume(disk: place.disk, partition: esp.extent)
         do {
             try await place.tools.run(
@@ -143,7 +154,7 @@ struct Partition {
     var filesystem: String?
     var filesystemUUID: String?
 
-    static func all(of place: ImageMaking.Place) async throws -> [Partition] {
+    static func all(of disk: FilePath, _ tools: Tools) async throws -> [Partition] {
         struct Answer: Decodable {
             struct Table: Decodable {
                 var partitions: [Entry]?
@@ -155,16 +166,16 @@ struct Partition {
             }
             var partitiontable: Table
         }
-        let text = try await place.tools.answer("sfdisk", ["--json", place.disk.string])
+        let text = try await tools.answer("sfdisk", ["--json", disk.string])
         guard let answer = try? JSONDecoder().decode(Answer.self, from: Data(text.utf8)) else { return [] }
         var partitions: [Partition] = []
         for entry in answer.partitiontable.partitions ?? [] {
             let extent = DiskLayout.Partition(firstSector: entry.start, sectors: entry.size)
-            let probe = try await place.tools.answer(
+            let probe = try await tools.answer(
                 "blkid",
                 [
                     "--probe", "--output", "export", "--offset", "\(extent.offsetBytes)", "--size",
-                    "\(extent.sizeBytes)", place.disk.string,
+                    "\(extent.sizeBytes)", disk.string,
                 ])
             func value(_ key: String) -> String? {
                 probe.split(separator: "\n").first { $0.hasPrefix("\(key)=") }.map {

@@ -19,8 +19,8 @@ enum RecipeHash {
         ] { add(text) }
         let template = recipe.overlay.template
         for list in [
-            recipe.allPackages, recipe.sshKeys, toolVersions, template.kernelModules, template.kernelArguments,
-            template.units,
+            recipe.allPackages, recipe.sshKeys, toolVersions, template.kernelModules,
+            template.initramfsContents, template.kernelArguments, template.units,
         ] {
             add(String(list.count))
             for text in list { add(text) }
@@ -37,8 +37,8 @@ enum RecipeHash {
             BootLoader.configuration(
                 title: recipe.name, kernel: "k", initramfs: "i",
                 arguments: BootLoader.kernelArguments(rootArgument: "r")))
-        add(BootLoader.efiImageArguments(earlyConfiguration: "c", output: "o").joined(separator: " "))
-        add(BootLoader.earlyConfiguration(espVolume: "v"))
+        add(BootLoader.biosImageArguments(earlyConfiguration: "c", output: "o").joined(separator: " "))
+        add(BootLoader.signedConfiguration(espVolume: "v"))
         return ImageIdentifiers.hexadecimal(hash.finalize())
     }
 

@@ -15,13 +15,15 @@ package struct BootableImage: Hashable, Sendable {
     package var attachment: Set<ImageManifest.Attachment>
     /// Where a copy can have kernel arguments of its own.
     package var argumentSlot: ArgumentSlot?
+    /// Whether its boot loader and its kernel are signed; nil where only the kernel may be.
+    package var isSigned: Bool?
     /// What distinguishes it from earlier images of its name.
     package var version: String
 
     package init(
         diskPath: String, size: Int, kernelPath: String, initramfsPath: String, kernelArguments: String,
         attachment: Set<ImageManifest.Attachment> = Set(ImageManifest.Attachment.allCases),
-        argumentSlot: ArgumentSlot? = nil, version: String = ""
+        argumentSlot: ArgumentSlot? = nil, isSigned: Bool? = nil, version: String = ""
     ) {
         self.diskPath = diskPath
         self.size = size
@@ -30,6 +32,7 @@ package struct BootableImage: Hashable, Sendable {
         self.kernelArguments = kernelArguments
         self.attachment = attachment
         self.argumentSlot = argumentSlot
+        self.isSigned = isSigned
         self.version = version
     }
 }
@@ -60,6 +63,7 @@ extension BootableImage {
             kernelPath: "\(folder)/\(ImageLayout.kernel)", initramfsPath: "\(folder)/\(ImageLayout.initramfs)",
             kernelArguments: manifest.kernelArguments.joined(separator: " "),
             attachment: Set(manifest.attachment ?? ImageManifest.Attachment.allCases),
-            argumentSlot: manifest.argumentSlot, version: "\(manifest.recipeHash) of \(manifest.created)")
+            argumentSlot: manifest.argumentSlot, isSigned: manifest.isSigned,
+            version: "\(manifest.recipeHash) of \(manifest.created)")
     }
 }

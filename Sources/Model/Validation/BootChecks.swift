@@ -32,6 +32,11 @@ extension Validation {
         if services.httpPort == services.iscsiPort {
             self.error("\(path).http_port", "HTTP and iSCSI cannot share port \(services.httpPort)", "change one")
         }
+        for (index, text) in services.iscsiAddresses.enumerated() where IPAddress(text) == nil {
+            self.error(
+                "\(path).iscsi_addresses[\(index)]", "\(text) is not an IP address",
+                "write one of this host's, such as 10.0.1.1 or fd00::1")
+        }
         guard let address = IPAddress(services.address), let own = address.ipv4Value, !address.isUnspecified else {
             self.error(
                 "\(path).address", "\(services.address) is not an IPv4 address that machines can reach",
@@ -261,12 +266,23 @@ extension Validation {
                 return
             }
             self.check(client, attaches: image, named: name, at: path)
+            self.check(client, startsSigned: image, named: name, at: path)
             if let size = client.size, size < image.size {
                 self.error(
                     "\(path).size", "\(size) bytes are less than the image \(name) has",
                     "give at least \(image.size)")
             }
         }
+    }
+
+    /// With Secure Boot the method kernel starts the image's kernel, the method firmware its boot loader as well.
+    private mutating func check(
+        _ client: BootClient, startsSigned image: BootableImage, named name: String, at path: String
+    ) {
+        guard client.secureBoot == true, !(image.isSigned ?? (client.method != .firmware)) else { return }
+        self.error(
+            "\(path).secure_boot", "the boot loader or the kernel of image \(name) is not signed",
+            "make the image anew with a kernel of Debian's, or turn Secure Boot off in the machine's firmware")
     }
 
     /// The initramfs has to learn what to attach in a way that the method has.
