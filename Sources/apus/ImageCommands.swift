@@ -124,37 +124,63 @@ struct ImageListCommand: ParsableCommand {
     }
 }
 
-struct ImageInfoCommand: ParsableCommand {
-    static let configuration = CommandConfiguration(commandName: "info", abstract: "Show an image.")
+struct ImageInfoCommand: AsyncParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "info", abstract: "Show an image, and whether it is whole.")
 
     @Argument(help: "The image's name.")
     var name: String
+    @Flag(help: "Look at its file systems, its kernel and its initramfs too; the status is 1 where one is damaged.")
+    var check = false
     @OptionGroup var folder: ImageFolderOption
 
-    func run() throws {
+    func run() async throws {
         let store = self.folder.store
         let entry = try store.existingEntry(self.name)
         let folder = store.folder(of: self.name)
         let manifest = entry.manifest
-        print(
-            TextTable.format([
-                ["name", manifest.name],
-                ["suite", "\(manifest.suite) (\(manifest.architecture))"],
-                ["kernel", manifest.kernelRelease],
-                ["host name", manifest.hostname],
-                ["size", "\(ByteSize(bytes: manifest.sizeBytes)), \(ByteSize(bytes: entry.usedBytes)) used"],
-                ["created", manifest.created],
-                ["recipe", manifest.recipeHash],
-                ["attached by", Self.words(manifest.attachment)],
-                ["arguments", manifest.kernelArguments.joined(separator: " ")],
-                ["disk", folder.appending(ImageLayout.disk).string],
-                ["kernel file", folder.appending(ImageLayout.kernel).string],
-                ["initramfs", folder.appending(ImageLayout.initramfs).string],
-            ]))
+        var rows = [
+            ["name", manifest.name],
+            ["suite", "\(manifest.suite) (\(manifest.architecture))"],
+            ["kernel", manifest.kernelRelease],
+            ["host name", manifest.hostname],
+            ["size", "\(ByteSize(bytes: manifest.sizeBytes)), \(ByteSize(bytes: entry.usedBytes)) used"],
+            ["created", manifest.created],
+            ["recipe", manifest.recipeHash],
+            ["attached by", Self.words(manifest.attachment)],
+            ["Secure Boot", Self.words(isSigned: manifest.isSigned)],
+            ["arguments", manifest.kernelArguments.joined(separator: " ")],
+            ["disk", folder.appending(ImageLayout.disk).string],
+            ["kernel file", folder.appending(ImageLayout.kernel).string],
+            ["initramfs", folder.appending(ImageLayout.initramfs).string],
+        ]
+        do {
+            for (index, partition) in try await store.partitions(of: self.name).enumerated() {
+                rows.append(["partition \(index + 1)", partition])
+            }
+        } catch let error as ImageError {
+            rows.append(["partitions", error.message])
+        }
+        let findings = self.check ? try await store.check(self.name) : []
+        for finding in findings { rows.append(["check: \(finding.subject)", finding.problem ?? "good"]) }
+        print(TextTable.format(rows))
+        if findings.contains(where: { $0.problem != nil }) {
+            throw Failure(
+                .failed,
+                "image \(self.name) is damaged: build or import it anew; machines that have booted keep their disks")
+        }
     }
 }
 
 extension ImageInfoCommand {
+    private static func words(isSigned: Bool?) -> String {
+        switch isSigned {
+        case true?: "boot loader and kernel are signed: methods kernel and firmware"
+        case false?: "boot loader or kernel is not signed: it does not start"
+        case nil: "the boot loader is not signed: method kernel alone"
+        }
+    }
+
     /// How a machine's kernel learns what to attach.
     private static func words(_ attachment: [ImageManifest.Attachment]?) -> String {
         let ways = (attachment ?? ImageManifest.Attachment.allCases).map { way in

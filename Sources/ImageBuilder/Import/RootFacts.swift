@@ -30,18 +30,18 @@ enum RootFacts {
 
     /// What a root lacks to be one on iSCSI with an initramfs made of its own files; each with the Debian package that
     /// brings it.
-    static func missing(in root: FilePath) -> [String] {
+    static func missing(in root: FilePath, for template: ImageTemplate) -> [String] {
         var missing: [String] = []
         if RootInitramfs.kernels(in: root).isEmpty {
             missing.append("a kernel with its modules (linux-image-amd64)")
         } else if let release = RootInitramfs.kernels(in: root).last?.release {
             let names = self.moduleNames(in: root.appending("usr/lib/modules").appending(release))
-            for module in self.required(ImageTemplate.iscsiBoot.kernelModules) where !names.contains(module) {
+            for module in self.required(template.kernelModules) where !names.contains(module) {
                 missing.append("the kernel module \(module) for Linux \(release)")
             }
         }
         var packages: [String: [String]] = [:]
-        for path in self.required(ImageTemplate.lines(of: PackageResources.contents)) where !self.has(path, in: root) {
+        for path in self.required(template.initramfsContents) where !self.has(path, in: root) {
             packages[self.package(of: path), default: []].append(path)
         }
         for (package, paths) in packages.sorted(by: { $0.key < $1.key }) {
@@ -82,7 +82,8 @@ enum RootFacts {
 
     private static func package(of path: String) -> String {
         let owners = [
-            ("/usr/sbin/isc", "open-iscsi"), ("/usr/lib/systemd/", "systemd"), ("/usr/bin/systemctl", "systemd-sysv"),
+            ("/usr/sbin/isc", "open-iscsi"), ("/usr/sbin/multipath", "multipath-tools"), ("/usr/sbin/kpartx", "kpartx"),
+            ("/usr/lib/systemd/", "systemd"), ("/usr/bin/systemctl", "systemd-sysv"),
             ("/usr/lib/udev/", "udev"), ("/usr/bin/udevadm", "udev"), ("/usr/sbin/modprobe", "kmod"),
             ("/usr/bin/ip", "iproute2"), ("/usr/sbin/sulogin", "util-linux"), ("/usr/bin/mount", "mount"),
             ("/usr/bin/umount", "mount"),
@@ -126,4 +127,25 @@ enum KernelFile {
         let word = text.prefix { $0 > 0x20 && $0 < 0x7f }
         return word.isEmpty ? nil : String(decoding: word, as: UTF8.self)
     }
+
+    /// Whether Debian's shim and GRUB start it where Secure Boot is on: it bears a signature by Debian's key.
+    ///
+    /// Signatures are in a table of their own at the end of the file, which the header of a program for UEFI leads to
+    /// (Microsoft's PE format: the fifth data directory).
+    static func isSignedByDebian(_ file: FilePath) -> Bool {
+        func number(at offset: UInt64) -> UInt64? {
+            guard let bytes = try? Files.read(file, at: offset, count: 4), bytes.count == 4 else { return nil }
+            return bytes.reversed().reduce(0) { $0 << 8 | UInt64($1) }
+        }
+        guard let header = number(at: 0x3c), number(at: header) == 0x4550,
+            let place = number(at: header + Self.certificateTableOffset),
+            let size = number(at: header + Self.certificateTableOffset + 4), (1...Self.mostCertificateBytes) ~= size,
+            let table = try? Files.read(file, at: place, count: Int(size))
+        else { return false }
+        return table.contains("Debian Secure Boot".utf8)
+    }
+
+    /// From the letters `PE`: behind them and the header of 20 bytes, 144 bytes into the optional header of a 64-bit program.
+    private static let certificateTableOffset: UInt64 = 4 + 20 + 144
+    private static let mostCertificateBytes: UInt64 = 1 << 20
 }

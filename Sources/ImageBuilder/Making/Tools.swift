@@ -19,7 +19,8 @@ package enum RequiredTools {
     static let disk: [Tool] = [
         ("sfdisk", "fdisk"), ("mke2fs", "e2fsprogs"), ("mkfs.vfat", "dosfstools"), ("mmd", "mtools"),
         ("mcopy", "mtools"), ("mshowfat", "mtools"), ("grub-mkimage", "grub-common"),
-        ("/usr/lib/grub/x86_64-efi/moddep.lst", "grub-efi-amd64-bin"), (Self.biosBootImage, "grub-pc-bin"),
+        (Self.biosBootImage, "grub-pc-bin"), (BootLoader.shim, "shim-signed"),
+        (BootLoader.signedGRUB, "grub-efi-amd64-signed"),
     ]
     /// What makes an initramfs of a root's files.
     static let initramfs: [Tool] = [
@@ -40,6 +41,11 @@ package enum RequiredTools {
     static let disks: [Tool] = [
         ("qemu-img", "qemu-utils"), ("sfdisk", "fdisk"), ("blkid", "util-linux"), ("debugfs", "e2fsprogs"),
         ("lsinitramfs", "initramfs-tools-core"),
+    ]
+    /// What looks whether an image is whole.
+    static let checking: [Tool] = [
+        ("sfdisk", "fdisk"), ("blkid", "util-linux"), ("e2fsck", "e2fsprogs"), ("zstd", "zstd"), ("xz", "xz-utils"),
+        ("gzip", "gzip"),
     ]
     static let biosBootImage = "/usr/lib/grub/i386-pc/boot.img"
 
