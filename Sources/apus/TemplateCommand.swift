@@ -27,8 +27,8 @@ struct TemplateCommand: ParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "template", abstract: "List, show and copy the templates of images.",
         discussion: """
-            A template is a folder: template.json (description, packages, kernel_modules, kernel_arguments, units) and the \
-            trees root/ and initramfs/, whose files go into the image's two file systems. It is found by its path, or by its \
+            A template is a folder: template.json (description, packages, kernel_modules, \
+            initramfs_contents, kernel_arguments, units) and the trees root/ and initramfs/, whose files go into the image's two file systems. It is found by its path, or by its \
             name in /etc/apus/templates and in templates of the state folder. A folder with the name of a template is laid \
             over it: /etc/apus/templates/feature/iscsi-boot/initramfs/init-iscsi.sh replaces that one script.
             """,
@@ -63,6 +63,7 @@ struct TemplateShowCommand: ParsableCommand {
         ]
         for (title, list) in [
             ("packages", template.packages), ("kernel arguments", template.kernelArguments), ("units", template.units),
+            ("initramfs", template.initramfsContents.map { $0.trimmingPrefix("! ").description }),
             ("kernel modules", template.kernelModules.map { $0.trimmingPrefix("! ").description }),
         ] where !list.isEmpty {
             rows.append([title, list.joined(separator: " ")])

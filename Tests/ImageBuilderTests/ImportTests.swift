@@ -101,10 +101,11 @@ struct ImportTests {
     @Test func `an empty root lacks everything, named with the packages that bring it`() throws {
         let root = try self.makeFolder([])
         defer { self.remove(root) }
-        let missing = RootFacts.missing(in: root)
+        let missing = RootFacts.missing(in: root, for: .iscsiBoot.overlaid(with: .multipath))
         #expect(missing.contains { $0.contains("linux-image-amd64") })
         #expect(missing.contains { $0.contains("iscsistart") && $0.contains("(open-iscsi)") })
         #expect(missing.contains { $0.contains("(systemd)") })
+        #expect(missing.contains { $0.contains("/usr/sbin/multipath") && $0.contains("(multipath-tools)") })
     }
 
     @Test func `a disk has room for what is imported`() throws {

@@ -26,15 +26,22 @@ struct TemplateTests {
 
     @Test func `a folder is a template, with all that it holds`() throws {
         let folder = try self.makeFolder([
-            ("lab/template.json", #"{"description": "lab", "packages": ["less"], "kernel_modules": ["dm_mod"]}"#),
+            (
+                "lab/template.json",
+                #"{"description": "lab", "packages": ["less"], "kernel_modules": ["dm_mod"], "initramfs_contents": ["/usr/bin/x"]}"#
+            ),
             ("lab/root/etc/lab.conf", "a"), ("lab/initramfs/etc/x/y", "b"), ("group/one/root/z", "c"),
         ])
         defer { self.remove(folder) }
         let library = TemplateLibrary(folders: [folder])
         let lab = try library.template("lab")
         #expect(lab.packages == ["less"] && lab.kernelModules == ["dm_mod"] && lab.description == "lab")
+        #expect(lab.initramfsContents == ["/usr/bin/x"])
         #expect(lab.files.map { "\($0.tree)/\($0.path)" } == ["root/etc/lab.conf", "initramfs/etc/x/y"])
-        #expect(try library.all().map(\.name) == ["feature/iscsi-boot", "feature/ssh-server", "group/one", "lab"])
+        #expect(
+            try library.all().map(\.name) == [
+                "feature/iscsi-boot", "feature/multipath", "feature/ssh-server", "group/one", "lab",
+            ])
         #expect(try TemplateLibrary(folders: []).template(folder.appending("lab").string).packages == ["less"])
     }
 
@@ -69,7 +76,7 @@ struct TemplateTests {
     }
 
     @Test(arguments: [
-        (#"{"packges": []}"#, "packges is not known; known are description, kernel_arguments"),
+        (#"{"packges": []}"#, "packges is not known; known are description, initramfs_contents"),
         (#"{"packages": "less"}"#, "is not a template's"), ("[]", "is not a template's"), ("{", "is not a template's"),
     ])
     func `a manifest that is wrong is told`(_ text: String, _ message: String) throws {

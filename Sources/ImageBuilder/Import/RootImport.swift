@@ -17,14 +17,14 @@ struct RootImport {
         try await self.progress.step("root file system") {
             try await self.fill(place)
         }
-        let missing = RootFacts.missing(in: place.root)
+        let overlay = Overlay(
+            [.iscsiBoot] + (self.request.sshKeys.isEmpty ? [] : [.sshServer]) + self.request.templates)
+        let missing = RootFacts.missing(in: place.root, for: overlay.template)
         guard missing.isEmpty, let kernel = RootInitramfs.kernels(in: place.root).last else {
             throw ImageError(
                 kind: .badRecipe,
                 message: "this system lacks what a root on iSCSI needs: \(missing.joined(separator: ", "))")
         }
-        let overlay = Overlay(
-            [.iscsiBoot] + (self.request.sshKeys.isEmpty ? [] : [.sshServer]) + self.request.templates)
         let hostname = self.request.hostname ?? RootFacts.hostname(of: place.root) ?? self.request.name
         try await self.progress.step("settings: disks, services, login") {
             try overlay.write(to: place.files)
@@ -58,7 +58,8 @@ struct RootImport {
         return ImageManifest(
             name: self.request.name, recipeHash: hash, suite: title, architecture: "amd64", hostname: hostname,
             kernelRelease: kernel.release, rootArgument: ids.rootArgument, kernelArguments: arguments,
-            attachment: [.arguments, .ibft], argumentSlot: slot, sizeBytes: assembly.layout.sizeBytes,
+            attachment: [.arguments, .ibft], argumentSlot: slot,
+            isSigned: KernelFile.isSignedByDebian(place.kernel), sizeBytes: assembly.layout.sizeBytes,
             created: Date().formatted(.iso8601))
     }
 

@@ -14,7 +14,6 @@ enum BuildFiles {
         File(name: "assemble-initramfs.sh", content: PackageResources.assemble_initramfs_sh),
         File(name: "configure-root.sh", content: PackageResources.configure_root_sh),
         File(name: "overlay.sh", content: PackageResources.overlay_sh),
-        File(name: "contents", content: PackageResources.contents),
     ]
 
     static func text(_ name: String) -> String {

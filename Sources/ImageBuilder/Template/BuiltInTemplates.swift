@@ -4,7 +4,7 @@
 extension ImageTemplate {
     /// The templates that the program brings. Their files are in Resources and part of its binary, so that an installed
     /// program needs no second place to find them.
-    static let builtIn = [Self.iscsiBoot, Self.sshServer]
+    static let builtIn = [Self.iscsiBoot, Self.multipath, Self.sshServer]
 
     /// In every image.
     static let iscsiBoot = ImageTemplate(
@@ -12,9 +12,14 @@ extension ImageTemplate {
         description: "The root file system is on an iSCSI disk, which the initramfs attaches.",
         packages: ["open-iscsi", "lsscsi"],
         kernelModules: Self.lines(of: PackageResources.modules),
+        initramfsContents: Self.lines(of: PackageResources.contents),
         units: ["iscsid.service"],
         files: [
             File(.initramfs, "init-iscsi.sh", PackageResources.init_iscsi_sh, isExecutable: true),
+            File(.initramfs, "iscsi-network.sh", PackageResources.iscsi_network_sh, isExecutable: true),
+            File(
+                .initramfs, "etc/systemd/system/systemd-network-generator.service.d/iscsi.conf",
+                PackageResources.network_generator_conf),
             File(.initramfs, "etc/iscsi/iscsid.conf", PackageResources.iscsid_conf),
             File(.initramfs, "etc/systemd/network/80-iscsi-boot.network", PackageResources._0_iscsi_boot_network),
             File(.initramfs, "etc/systemd/system/iscsi-boot.service", PackageResources.iscsi_boot_service),
@@ -29,10 +34,24 @@ extension ImageTemplate {
             File(.root, "etc/sysctl.d/quiet-console.conf", PackageResources.quiet_console_conf),
         ], origins: ["the program"])
 
+    /// Used where `iscsi_target_ip=` has several addresses.
+    static let multipath = ImageTemplate(
+        name: "feature/multipath",
+        description: "The root's disk by several networks: one that fails is not missed.",
+        packages: ["multipath-tools", "kpartx", "dmsetup"],
+        kernelModules: ["! dm_multipath", "dm_service_time", "dm_round_robin", "scsi_dh_alua"],
+        initramfsContents: Self.lines(of: PackageResources.multipath_contents),
+        units: ["multipathd.service"],
+        files: [
+            File(.initramfs, "etc/multipath.conf", PackageResources.multipath_conf),
+            File(.initramfs, "etc/udev/rules.d/11-dm-keep.rules", PackageResources._1_dm_keep_rules),
+            File(.root, "etc/multipath.conf", PackageResources.multipath_conf),
+        ], origins: ["the program"])
+
     /// In every image that is given public keys.
     static let sshServer = ImageTemplate(
         name: "feature/ssh-server",
-        description: "An SSH server whose host keys each machine makes for itself.",
+        description: "An SSH server whose host key each machine makes for itself.",
         packages: ["openssh-server"],
         units: ["ssh-host-keys.service"],
         files: [File(.root, "etc/systemd/system/ssh-host-keys.service", PackageResources.ssh_host_keys_service)],

@@ -8,6 +8,9 @@ package struct ImageTemplate: Equatable, Sendable {
     package var packages: [String]
     /// Modules of the initramfs, with what they depend on; `! ` before one without which no image is made.
     package var kernelModules: [String]
+    /// Files of the root that the initramfs takes, with the libraries they need, as patterns of the shell's; `! ` before one
+    /// without which no image is made.
+    package var initramfsContents: [String]
     package var kernelArguments: [String]
     /// Units of the root that are enabled, as their `[Install]` sections say.
     package var units: [String]
@@ -38,12 +41,14 @@ package struct ImageTemplate: Equatable, Sendable {
 
     package init(
         name: String, description: String = "", packages: [String] = [], kernelModules: [String] = [],
-        kernelArguments: [String] = [], units: [String] = [], files: [File] = [], origins: [String] = []
+        initramfsContents: [String] = [], kernelArguments: [String] = [], units: [String] = [], files: [File] = [],
+        origins: [String] = []
     ) {
         self.name = name
         self.description = description
         self.packages = packages
         self.kernelModules = kernelModules
+        self.initramfsContents = initramfsContents
         self.kernelArguments = kernelArguments
         self.units = units
         self.files = files
@@ -56,6 +61,7 @@ package struct ImageTemplate: Equatable, Sendable {
         if !other.description.isEmpty { result.description = other.description }
         result.packages += other.packages.filter { !self.packages.contains($0) }
         result.kernelModules += other.kernelModules.filter { !self.kernelModules.contains($0) }
+        result.initramfsContents += other.initramfsContents.filter { !self.initramfsContents.contains($0) }
         result.kernelArguments += other.kernelArguments
         result.units += other.units.filter { !self.units.contains($0) }
         result.files.removeAll { file in other.files.contains { $0.tree == file.tree && $0.path == file.path } }
@@ -72,6 +78,12 @@ package struct ImageTemplate: Equatable, Sendable {
         }
         for module in self.kernelModules where !ImageRecipe.isWord(module.trimmingPrefix("! "), also: "-_") {
             problems.append("template \(self.name): \"\(module)\" is not the name of a kernel module")
+        }
+        for path in self.initramfsContents
+        where !path.trimmingPrefix("! ").hasPrefix("/")
+            || path.trimmingPrefix("! ").utf8.contains(where: { $0 <= 0x20 })
+        {
+            problems.append("template \(self.name): \"\(path)\" is not the whole path of a file for the initramfs")
         }
         for argument in self.kernelArguments where argument.isEmpty || argument.utf8.contains(where: { $0 <= 0x20 }) {
             problems.append("template \(self.name): \"\(argument)\" is not one kernel argument")

@@ -5,7 +5,7 @@ import FoundationEssentials
 import SystemPackage
 
 /// What the templates of an image come to, as the scripts read it: `overlay/root`, `overlay/initramfs`, the lists
-/// `modules` and `units`.
+/// `modules`, `contents` and `units`.
 struct Overlay {
     let template: ImageTemplate
 
@@ -28,6 +28,7 @@ struct Overlay {
                     : [.ownerReadWrite, .groupRead, .otherRead])
         }
         try self.writeLines(self.template.kernelModules, to: folder.appending("modules"))
+        try self.writeLines(self.template.initramfsContents, to: folder.appending("contents"))
         try self.writeLines(self.template.units, to: folder.appending("units"))
     }
 

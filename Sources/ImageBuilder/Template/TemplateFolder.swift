@@ -19,12 +19,14 @@ struct TemplateFolder {
         var description: String?
         var packages: [String]?
         var kernelModules: [String]?
+        var initramfsContents: [String]?
         var kernelArguments: [String]?
         var units: [String]?
 
         enum CodingKeys: String, CodingKey, CaseIterable {
             case description, packages, units
             case kernelModules = "kernel_modules"
+            case initramfsContents = "initramfs_contents"
             case kernelArguments = "kernel_arguments"
         }
     }
@@ -38,7 +40,8 @@ struct TemplateFolder {
         let manifest = try self.readManifest()
         return ImageTemplate(
             name: self.name, description: manifest.description ?? "", packages: manifest.packages ?? [],
-            kernelModules: manifest.kernelModules ?? [], kernelArguments: manifest.kernelArguments ?? [],
+            kernelModules: manifest.kernelModules ?? [], initramfsContents: manifest.initramfsContents ?? [],
+            kernelArguments: manifest.kernelArguments ?? [],
             units: manifest.units ?? [], files: try self.readFiles(), origins: [self.path.string])
     }
 
@@ -55,7 +58,8 @@ struct TemplateFolder {
         encoder.outputFormatting = [.prettyPrinted, .sortedKeys, .withoutEscapingSlashes]
         let manifest = Manifest(
             description: template.description, packages: template.packages, kernelModules: template.kernelModules,
-            kernelArguments: template.kernelArguments, units: template.units)
+            initramfsContents: template.initramfsContents, kernelArguments: template.kernelArguments,
+            units: template.units)
         try Files.write(
             Array(try encoder.encode(manifest)) + [UInt8(ascii: "\n")], to: folder.appending(self.manifest),
             mode: [.ownerReadWrite, .groupRead, .otherRead])
@@ -89,7 +93,7 @@ struct TemplateFolder {
             throw ImageError(
                 kind: .badRecipe,
                 message: "\(file) is not a template's: an object with description (text) and lists of texts: packages, "
-                    + "kernel_modules, kernel_arguments, units")
+                    + "kernel_modules, initramfs_contents, kernel_arguments, units")
         }
     }
 
