@@ -49,7 +49,7 @@ package struct ImageBuild: Sendable {
             try await tools.run(
                 "mmdebstrap",
                 [
-                    "--mode=root", "--variant=minbase", "--keyring=\(self.recipe.keyring)",
+                    "--mode=root", "--variant=minbase", "--dpkgopt=force-unsafe-io", "--keyring=\(self.recipe.keyring)",
                     "--components=\(self.recipe.distribution.components)",
                     "--include=\(self.recipe.allPackages.joined(separator: ","))",
                     self.recipe.suite, place.root.string, self.recipe.mirror,
@@ -80,7 +80,8 @@ package struct ImageBuild: Sendable {
             name: self.recipe.name, recipeHash: hash, suite: self.recipe.suite, architecture: "amd64",
             hostname: self.recipe.hostname, kernelRelease: release, rootArgument: ids.rootArgument,
             kernelArguments: arguments, attachment: [.arguments, .ibft], argumentSlot: slot,
-            sizeBytes: assembly.layout.sizeBytes, created: Date().formatted(.iso8601))
+            isSigned: KernelFile.isSignedByDebian(place.kernel), sizeBytes: assembly.layout.sizeBytes,
+            created: Date().formatted(.iso8601))
     }
 
     private func kernelRelease(in root: FilePath) throws -> String {

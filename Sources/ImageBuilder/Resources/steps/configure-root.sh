@@ -22,4 +22,7 @@ mask systemd-udev-settle.service systemd-pstore.service e2scrub_reap.service e2s
     apt-daily-upgrade.timer dpkg-db-backup.timer getty-static.service
 ln -sf /lib/systemd/system/multi-user.target "$units/default.target"
 
+# While the image was made dpkg did not wait for the disk; on a machine it does.
+rm -f "$root/etc/dpkg/dpkg.cfg.d/99mmdebstrap"
+
 rm -rf "$root"/var/lib/apt/lists/* "$root"/var/cache/apt/*.bin "$root"/tmp/* "$root"/var/tmp/* "$root"/run/*
