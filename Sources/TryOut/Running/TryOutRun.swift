@@ -90,6 +90,8 @@ package struct TryOutRun: Sendable {
                 }
                 return 0
             case .command(let status):
+                // Standard output is the command's own.
+                if case .command = self.options.goal { try await self.showTimeline(client, on: .standardError) }
                 return Int32(clamping: status)
             case .failed(let reason):
                 try await self.showTimeline(client)
@@ -124,14 +126,16 @@ package struct TryOutRun: Sendable {
         }
     }
 
-    private func showTimeline(_ client: ControlClient) async throws {
+    private func showTimeline(
+        _ client: ControlClient, on output: FileDescriptor = .standardOutput
+    ) async throws {
         let report = try await client.timeline(of: self.options.client.name)
-        Self.show("\n" + report.story.timeline(at: report.now) + "\n")
+        Self.show("\n" + report.story.timeline(at: report.now) + "\n", on: output)
     }
 
-    static func show(_ text: String) {
+    static func show(_ text: String, on output: FileDescriptor = .standardOutput) {
         // Nobody may be listening any more.
-        _ = try? FileDescriptor.standardOutput.writeAll(text.utf8)
+        _ = try? output.writeAll(text.utf8)
     }
 
     static func now() -> Instant {
