@@ -20,9 +20,11 @@ test: ## everything that CI runs: unit suites, real peers, whole boots
 	@scripts/setup
 	@scripts/test
 
-test-boots: build ## boot by every method, firmware and card to the login prompt (half an hour)
+test-boots: build ## boot by every method, firmware and card to the login prompt; links cut under load (an hour)
 	@scripts/setup
 	@Tests/boots/boots.sh .build/release/apus all
+	@Tests/boots/long/robust.sh .build/release/apus
+	@Tests/boots/long/networks.sh .build/release/apus
 
 check: ## what can be checked without running: format, imports, warnings
 	@scripts/check

@@ -29,6 +29,17 @@ root_partition() {
     dd if="$disk" of="$work/root.img" bs=512 skip="$start" count="$size" conv=sparse status=none
 }
 
+# row OPTIONS…: adds what the timeline says of a boot to the table.
+row() {
+    local seconds bytes options=" $*"
+    option() { [[ $options =~ \ --$1\ ([^ ]+) ]] && echo "${BASH_REMATCH[1]}" || echo "$2"; }
+    seconds=$(sed -n 's/^ *+\([0-9]*\)\.[0-9]s .*login prompt.*/\1/p' "$work/stages" | tail -n 1)
+    bytes=$(sed -n 's/^ *now .* \([0-9.]* [kMG]*B\) read.*/\1/p' "$work/stages" | tail -n 1)
+    printf '| %s%s | %s | %s | %s | %s |\n' "$(option method sanboot)" \
+        "$([[ $options != *--secure-boot* ]] || echo ", Secure Boot")$([[ $options != *tftp* ]] || echo ", TFTP")" \
+        "$(option firmware uefi)" "$(option nic virtio-net)" "${seconds:-–}" "${bytes:-–}" >>"$work/table"
+}
+
 # to_login OPTIONS…: what every boot must have come to, whichever way it took.
 to_login() {
     local name=$* began=$SECONDS
@@ -36,6 +47,7 @@ to_login() {
     check "$name: boots to the login prompt" boot \
         "findmnt -n -o FSTYPE /; lsblk -S -n -o TRAN,VENDOR; dmesg | grep -i 'secure boot'; echo $mark > /root/$mark; systemctl is-system-running --wait" "$@"
     echo "        $((SECONDS - began)) s until it was switched off again"
+    row "$@"
     sed 's/^/        /' "$work/stages" | tail -n 40
     check "$name: the root is ext4 on a disk" said ext4
     check "$name: that disk came over iSCSI from Apus" grep -qE '^iscsi +APUS' "$work/said"
@@ -61,6 +73,18 @@ way() {
     fi
 }
 
+# A disk whose loader is not signed is told before a machine refuses it in words of its own.
+unsigned() {
+    mkdir -p "$work/unsigned/images/demo"
+    ln -sf "$images"/images/demo/* "$work/unsigned/images/demo/"
+    rm "$work/unsigned/images/demo/manifest.json"
+    sed 's/"isSigned" : true/"isSigned" : false/' "$images/images/demo/manifest.json" \
+        >"$work/unsigned/images/demo/manifest.json"
+    ! "$apus" boot boots --firmware uefi --method firmware --secure-boot --config "$work/saveconfig.json" \
+        --state "$work/unsigned" --socket "$work/control.sock" >"$work/said" 2>&1 && said "image demo is not signed"
+}
+check "Secure Boot with an image that is not signed is refused" unsigned
+
 for nic in virtio-net e1000e; do
     # Without an iSCSI driver of its own a machine is given iPXE …
     way "$([ $nic = virtio-net ] && echo login || echo loader)" --firmware uefi --method sanboot --nic $nic
@@ -70,13 +94,15 @@ for nic in virtio-net e1000e; do
     way "$([ $nic = virtio-net ] && echo login || echo kernel)" --firmware bios --method kernel --nic $nic
     way kernel --firmware bios --method kernel --transport tftp --nic $nic
     # … with one it logs in by itself (a BIOS by the iPXE in the card's ROM, told nothing but its root path) …
-    way "$([ $nic = virtio-net ] && echo login || echo disk)" --firmware uefi --method firmware --nic $nic
+    way disk --firmware uefi --method firmware --nic $nic
     way loader --firmware bios --method firmware --nic $nic
     # … and UEFI's HTTP Boot gets kernel and initramfs as one program.
     way kernel --firmware uefi --method http --nic $nic
 done
 # The ROM of e1000e is not signed, and OVMF has no driver for that card.
-way login --firmware uefi --method kernel --secure-boot
+way kernel --firmware uefi --method kernel --secure-boot
+# From the disk it is shim that starts, and the signed GRUB beside it.
+way login --firmware uefi --method firmware --secure-boot
 
 # With CHAP: iPXE is told by its script or by DHCP, edk2's initiator by its variables, the kernel by the iBFT.
 check "the machine is to prove itself" "$apus" client set boots --chap boots:0123456789abcd "${files[@]}"
@@ -93,6 +119,18 @@ check "the timeline names CHAP" said "login refused to iqn.2026-11.org.apus:boot
 check "and what to do about the secret" said "do: give the firmware the name and secret of the machine's entry"
 check "it need not prove itself any more" "$apus" client set boots --chap "" "${files[@]}"
 
+# A target that is down: nobody listens where the kernel is told to log in.
+target_is_down() {
+    "$apus" client set boots --kernel-arguments iscsi_target_port=3999 "${files[@]}" &&
+        ! "$apus" boot boots --firmware bios --method kernel --timeout 150 "${files[@]}"
+}
+check "a target that is down stops the boot" target_is_down
+cp "$work/check.log" "$work/said"
+check "the console names the step and the target" \
+    said 'FAILED at step "login": iqn.2026-11.org.apus:boots at 10.77.0.1:3999'
+check "with the cause and what to look at" said "is the target running, and is this initiator in its ACLs?"
+check "the kernel is told the right port again" "$apus" client set boots --kernel-arguments "" "${files[@]}"
+
 # A boot that stops says where, why and what to do: here the image has lost its kernel.
 mkdir -p "$work/broken/images/demo"
 cp "$images/images/demo/manifest.json" "$work/broken/images/demo/"
@@ -105,4 +143,8 @@ check "a kernel that is missing stops the boot" stops
 cp "$work/check.log" "$work/said"
 check "the timeline names the file" said "vmlinuz failed: cannot open $work/broken/images/demo/vmlinuz"
 check "and what to do" said "do: see that the image has its kernel and initramfs: apus image info IMAGE"
+echo
+echo "| method | firmware | card | seconds to login | read from its disk |"
+echo "|---|---|---|---|---|"
+cat "$work/table"
 finish

@@ -58,6 +58,8 @@ check "by iPXE with kernel and initramfs over HTTP it boots too" starts login --
 check "by the firmware's own initiator as well" starts login --firmware uefi --method firmware
 check "an image in use is not renamed" refuses "is what wrbox boots" "${image[@]}" rename wr other "${there[@]}" \
     --config "$work/saveconfig.json"
+check "nor removed" refuses "is what wrbox boots" "${image[@]}" remove wr "${there[@]}" \
+    --config "$work/saveconfig.json" --socket "$work/control.sock"
 
 # Root file systems.
 root=$work/root
@@ -82,6 +84,14 @@ check "it boots to the login prompt" boot "hostname; findmnt -n -o FSTYPE /" --f
 check "with the host name that was asked for" said lab
 check "a folder is imported" "${image[@]}" import folder "$root" "${there[@]}"
 check "with the same files" root_has folder "stat /root/owned" 'User:  1234   Group:  5678'
+
+# The other compressions, each with a tree that is complete but for its kernel: what is told missing was looked for in it.
+mkdir -p "$work/small-root/etc" "$work/small-root/usr"
+for way in gzip:gz bzip2:bz2 xz:xz zstd:zst; do
+    tar --create --${way%:*} -C "$work/small-root" -f "$work/small-root.tar.${way#*:}" .
+    check "an archive by ${way%:*} is unpacked and looked into" refuses "a kernel with its modules (linux-image-amd64)" \
+        "${image[@]}" import small "$work/small-root.tar.${way#*:}" "${there[@]}"
+done
 
 # Containers.
 container() {
@@ -119,6 +129,20 @@ debugfs -w -R "rm /usr/sbin/iscsid" "$work/lab.raw?offset=136314880" >/dev/null 
 check "a disk without open-iscsi is refused" refuses "missing: open-iscsi in the root" \
     "${image[@]}" import gap "$work/lab.raw" "${there[@]}"
 check "unless its gaps are accepted" "${image[@]}" import gap "$work/lab.raw" --accept-gaps "${there[@]}"
+
+# What is told of an image, and of one that is not whole any more.
+check "an image's partitions are shown" bash -c "'$apus' image info lab --state '$work/state' | grep -q 'partition 2 .*ext4'"
+check "a whole image is found to be so" "${image[@]}" info lab --check "${there[@]}"
+cp "$store/lab/initrd.img" "$work/initrd.img"
+truncate --size=-1M "$store/lab/initrd.img"
+check "an initramfs that has lost its end is found" refuses "check: initramfs" "${image[@]}" info lab --check "${there[@]}"
+cp "$work/initrd.img" "$store/lab/initrd.img"
+truncate --size=-512M "$store/lab/disk.img"
+check "a disk that has lost its end is found" refuses "is damaged: build or import it anew" \
+    "${image[@]}" info lab --check "${there[@]}"
+rm -f "$work/state/disks/labbox.img" "$work/state/disks/labbox.img.origin"
+check "no machine starts from it, and it is told why" refuses "its manifest says" \
+    "$apus" boot labbox --firmware bios --method sanboot --timeout 60 "${files[@]}"
 
 # What goes wrong.
 head -c 20000000 "$work/root.tar.zst" >"$work/torn.tar.zst"
