@@ -16,12 +16,8 @@ extension ImageTemplate {
         units: ["iscsid.service"],
         files: [
             File(.initramfs, "init-iscsi.sh", PackageResources.init_iscsi_sh, isExecutable: true),
-            File(.initramfs, "iscsi-network.sh", PackageResources.iscsi_network_sh, isExecutable: true),
-            File(
-                .initramfs, "etc/systemd/system/systemd-network-generator.service.d/iscsi.conf",
-                PackageResources.network_generator_conf),
             File(.initramfs, "etc/iscsi/iscsid.conf", PackageResources.iscsid_conf),
-            File(.initramfs, "etc/systemd/network/80-iscsi-boot.network", PackageResources._0_iscsi_boot_network),
+            File(.initramfs, "etc/systemd/network/95-iscsi-boot.network", PackageResources._5_iscsi_boot_network),
             File(.initramfs, "etc/systemd/system/iscsi-boot.service", PackageResources.iscsi_boot_service),
             File(
                 .initramfs, "etc/systemd/system/systemd-networkd-wait-online.service.d/one-is-enough.conf",
