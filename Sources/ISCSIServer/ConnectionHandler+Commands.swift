@@ -19,6 +19,10 @@ extension ConnectionHandler {
             return self.finish(command, result)
         }
         let nexus = self.live.nexus(at: lun)
+        if unit.isFull {
+            let holdsTask = self.pending.values.contains { $0.unit === unit }
+            return self.finish(command, unit.withUnit { $0.full(nexus.id, holdsTask: holdsTask) })
+        }
         let step = command.withCDB { cdb in
             unit.withUnit {
                 $0.begin(

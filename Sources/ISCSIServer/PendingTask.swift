@@ -29,6 +29,8 @@ final class PendingTask {
     var ticket: TaskTicket?
     /// Whether a task that waits for others has its turn.
     var mayBegin = false
+    /// Whether it counts among those that are under way at its unit.
+    private var isInQueue = true
     /// Fulfilled when the task is over and no store works for it.
     private var ended: EventLoopPromise<Void>?
 
@@ -49,6 +51,18 @@ final class PendingTask {
         self.command = command
         self.unit = unit
         self.work = work
+        unit.taskBegan()
+    }
+
+    deinit {
+        self.leaveQueue()
+    }
+
+    /// Makes room for another task of the unit, before the initiator learns that there is some.
+    private func leaveQueue() {
+        guard self.isInQueue else { return }
+        self.isInQueue = false
+        self.unit.taskEnded()
     }
 
     func whenEnded(on loop: any EventLoop) -> EventLoopFuture<Void> {
@@ -59,6 +73,7 @@ final class PendingTask {
 
     /// The task is over and no store works for it: those that wait for it may begin.
     func leave() {
+        self.leaveQueue()
         self.ended?.succeed()
         self.ended = nil
         guard let ticket else { return }

@@ -19,6 +19,9 @@ package final class ServedUnit: Sendable {
     let latency = LatencyCounters()
     private let spaceWatch = SpaceWatch()
     private let waiting = Mutex<[TaskTicket: Waiting]>([:])
+    private let queueDepth: Int?
+    /// Tasks that could not be answered at once, of all sessions.
+    private let tasksUnderWay = Atomic<Int>(0)
 
     /// A task that waits for its turn: which has come already, or what is then to be done.
     private enum Waiting: Sendable {
@@ -38,6 +41,7 @@ package final class ServedUnit: Sendable {
         self.identity = identity
         self.store = store
         self.blockSize = store.info.geometry.blockSize
+        self.queueDepth = settings.queueDepth
         var settings = settings
         settings.passesThrough = store is any PassThroughDevice
         self.state = Mutex(
@@ -59,6 +63,19 @@ package final class ServedUnit: Sendable {
     package func stop() async {
         self.spaceWatch.stop()
         await self.sanitizeRunner.stop()
+    }
+
+    /// Whether as many tasks are under way as may be.
+    var isFull: Bool {
+        self.queueDepth.map { self.tasksUnderWay.load(ordering: .relaxed) >= $0 } ?? false
+    }
+
+    func taskBegan() {
+        self.tasksUnderWay.add(1, ordering: .relaxed)
+    }
+
+    func taskEnded() {
+        self.tasksUnderWay.subtract(1, ordering: .relaxed)
     }
 
     /// Calls `begin`, on any thread, when the task may begin.

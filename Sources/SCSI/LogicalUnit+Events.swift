@@ -54,6 +54,29 @@ extension LogicalUnit {
         self.attentions.addForAll(.busDeviceReset)
     }
 
+    /// The unit attention that a command of the nexus ends with. UA_INTLCK_CTRL says whether that clears it.
+    mutating func attentionToReport(to nexus: UInt64) -> AdditionalSense? {
+        self.settings.attentionInterlock == .none
+            ? self.attentions.take(for: nexus) : self.attentions.first(for: nexus)?.code
+    }
+
+    /// UA_INTLCK_CTRL=11b: a status that tells no sense data leaves a unit attention (SPC-4).
+    mutating func establishAttention(of status: Status, _ nexus: UInt64) {
+        switch status {
+        case .busy: self.attentions.add(.previousBusyStatus, for: nexus)
+        case .taskSetFull: self.attentions.add(.previousTaskSetFullStatus, for: nexus)
+        case .reservationConflict: self.attentions.add(.previousReservationConflictStatus, for: nexus)
+        case .good, .checkCondition, .conditionMet, .acaActive, .taskAborted: break
+        }
+    }
+
+    /// Refuses a command of a nexus because as many as may be are under way; `holdsTask` where some are its own.
+    package mutating func full(_ nexus: UInt64, holdsTask: Bool) -> CommandResult {
+        let status = holdsTask ? Status.taskSetFull : .busy
+        if self.settings.attentionInterlock == .keepsAndEstablishes { self.establishAttention(of: status, nexus) }
+        return CommandResult(status: status)
+    }
+
     /// CLEAR TASK SET (SAM-5): `nexuses` are those other than the sender that lost commands by it.
     package mutating func tasksCleared(of nexuses: [UInt64]) {
         for id in nexuses {

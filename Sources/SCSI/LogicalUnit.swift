@@ -15,6 +15,9 @@ package struct LogicalUnit: Sendable {
     package let identity: LogicalUnitIdentity
     package internal(set) var info: BlockInfo
     package let settings: LogicalUnitSettings
+    /// `settings.withheld` and `settings.refusedAccessBits` as commands are checked against them.
+    private let withheld: CommandDescriptor.Traits
+    private let refusedAccessBits: UInt8
 
     var modes: ModePages
     var attentions = UnitAttentions()
@@ -60,16 +63,17 @@ package struct LogicalUnit: Sendable {
         self.identity = identity
         self.info = info
         self.settings = settings
-        self.modes = ModePages(info: info)
+        self.withheld = CommandDescriptor.Traits(rawValue: settings.withheld.rawValue)
+        self.refusedAccessBits = settings.refusedAccessBits
+        self.modes = ModePages(info: info, settings: settings)
+        self.persistent.ignoresISID = settings.ignoresISID
         self.medium = MediumState()
         guard let memory else { return }
         self.savedModePages = memory.modePages
         self.modes.restore(memory.modePages)
         self.identifyingInformation = memory.identifyingInformation
-        if let reservations = memory.reservations {
-            self.persistent.isActivated = true
-            self.persistent.registrations = reservations.registrations
-            self.persistent.reservation = reservations.reservation
+        if let reservations = memory.reservations, !settings.withheld.contains(.reservations) {
+            self.persistent.restore(reservations.registrations, reservations.reservation)
         }
         self.restore(memory.sanitizing)
         self.keptPortStates = memory.portStates
@@ -84,7 +88,19 @@ package struct LogicalUnit: Sendable {
         _ bytes: RawSpan, expectedDataOut: Int? = nil, expectedDataIn: Int = 0, attribute: TaskAttribute = .simple,
         ticket: TaskTicket? = nil, nexus: borrowing Nexus
     ) -> TaskStep {
+        let step = self.decide(bytes, expectedDataOut, expectedDataIn, attribute, ticket, nexus)
+        if self.settings.attentionInterlock == .keepsAndEstablishes, case .finish(let result) = step {
+            self.establishAttention(of: result.status, nexus.id)
+        }
+        return step
+    }
+
+    private mutating func decide(
+        _ bytes: RawSpan, _ expectedDataOut: Int?, _ expectedDataIn: Int, _ wanted: TaskAttribute,
+        _ ticket: TaskTicket?, _ nexus: borrowing Nexus
+    ) -> TaskStep {
         let cdb = CDB(bytes, expectedDataOut: expectedDataOut)
+        let attribute = self.settings.keepsOrder && wanted == .simple ? .ordered : wanted
         if attribute != .simple || self.tasks.needsCare, ticket == nil,
             let step = self.admission(of: cdb, attribute, nexus)
         {
@@ -101,7 +117,7 @@ package struct LogicalUnit: Sendable {
             return .finish(.reservationConflict)
         }
         if self.attentions.pending > 0, !access.traits.contains(.ignoresUnitAttention),
-            let code = self.attentions.take(for: nexus.id)
+            let code = self.attentionToReport(to: nexus.id)
         {
             return self.check(Sense(.unitAttention, code))
         }
@@ -118,9 +134,10 @@ package struct LogicalUnit: Sendable {
             return self.check(sense)
         }
         if !access.traits.isDisjoint(with: .optional), !self.offers(access.traits) {
-            // Of a command that is there, it is the service action that is not.
-            let isAction = CommandTable.standard.hasServiceActions(cdb.operationCode)
-            return self.check(isAction ? .invalidFieldInCDB(1, bit: 4) : Sense(.illegalRequest, .invalidOperationCode))
+            return self.refuseUnoffered(cdb.operationCode)
+        }
+        if self.refusedAccessBits & access.accessBits & cdb[1] != 0 {
+            return self.check(.invalidFieldInCDB(1, bit: self.refusedAccessBits & cdb[1] & 0x10 != 0 ? 4 : 3))
         }
         return CommandTable.standard.commands[index].handler(&self, cdb, nexus)
     }
@@ -174,9 +191,10 @@ package struct LogicalUnit: Sendable {
         .check(Sense(.abortedCommand, .protocolServiceCRCError), self.senseFormat)
     }
 
-    /// Whether the store can do what optional commands need.
+    /// Whether the store can do what optional commands need, and the user lets them.
     func offers(_ traits: CommandDescriptor.Traits) -> Bool {
-        (!traits.contains(.needsUnmap) || self.info.capabilities.contains(.unmap))
+        traits.isDisjoint(with: self.withheld)
+            && (!traits.contains(.needsUnmap) || self.info.capabilities.contains(.unmap))
             && (!traits.contains(.needsAtomicWrite) || self.maximumAtomicBlocks > 0)
             && (!traits.contains(.needsMemory) || self.memoryState != nil)
             && (!traits.contains(.needsEncryption) || self.info.capabilities.contains(.encrypts))
@@ -192,7 +210,7 @@ package struct LogicalUnit: Sendable {
     }
 
     private mutating func refuseUnknown(_ cdb: CDB, nexus: UInt64) -> TaskStep {
-        if self.attentions.pending > 0, let code = self.attentions.take(for: nexus) {
+        if self.attentions.pending > 0, let code = self.attentionToReport(to: nexus) {
             return self.check(Sense(.unitAttention, code))
         }
         // A known operation code whose service action is not: the field in error is the service action.
@@ -200,6 +218,14 @@ package struct LogicalUnit: Sendable {
             return self.check(Sense(.illegalRequest, .invalidOperationCode))
         }
         return self.check(.invalidFieldInCDB(1, bit: 4))
+    }
+
+    /// Of a command that is there otherwise, it is the service action that is not.
+    private func refuseUnoffered(_ operationCode: UInt8) -> TaskStep {
+        let isThere = CommandTable.standard.commands.contains {
+            $0.operationCode == operationCode && self.offers($0.access.traits)
+        }
+        return self.check(isThere ? .invalidFieldInCDB(1, bit: 4) : Sense(.illegalRequest, .invalidOperationCode))
     }
 }
 
@@ -216,23 +242,5 @@ package struct LogicalUnitIdentity: Sendable {
         self.product = product
         self.serial = serial
         self.revision = revision
-    }
-}
-
-/// What a user may choose of a logical unit.
-package struct LogicalUnitSettings: Sendable {
-    /// The medium can be taken out (RMB=1).
-    package var removable: Bool
-    /// The most bytes that one READ or WRITE moves (VPD page B0).
-    package var maximumTransferBytes: Int
-    /// The unit is a device of the host, which gets every command as it is.
-    package var passesThrough: Bool
-
-    package init(
-        removable: Bool = false, maximumTransferBytes: Int = Limits.maximumTransferBytes, passesThrough: Bool = false
-    ) {
-        self.removable = removable
-        self.maximumTransferBytes = maximumTransferBytes
-        self.passesThrough = passesThrough
     }
 }

@@ -6,6 +6,7 @@ import ISCSI
 import ISCSIServer
 import ISCSITesting
 import NIOCore
+import SCSI
 import Testing
 
 @Suite("SAM-5 task attributes over sockets")
@@ -33,6 +34,26 @@ struct TaskOrderTests {
             #expect(try await second.end(write).status == 0)
             #expect(try await second.end(newer).data == Self.block)
             #expect(try await second.execute(Self.read, read: 512).status == 0)
+        }
+    }
+
+    @Test func `a unit whose queue is full refuses more, until a task has ended`() async throws {
+        let store = try ScriptedStore()
+        var settings = LogicalUnitSettings()
+        settings.queueDepth = 2
+        try await ServerUnderTest.run([store], settings: settings) { test in
+            let first = try await InitiatorSocket.ready(test.portal, isid: 1)
+            let second = try await InitiatorSocket.ready(test.portal, isid: 2)
+            store.hold()
+            let reads = [first.begin(Self.read, read: 512), first.begin(Self.read, read: 512)]
+            for _ in reads { _ = await store.nextRequest() }
+            // TASK SET FULL to those who have tasks there, BUSY to others.
+            #expect(try await first.execute(Self.read, read: 512).status == 0x28)
+            #expect(try await second.execute(Self.read, read: 512).status == 0x08)
+            store.release()
+            for read in reads { #expect(try await first.end(read).status == 0) }
+            #expect(try await second.execute(Self.read, read: 512).status == 0)
+            #expect(try await first.execute(Self.read, read: 512).status == 0)
         }
     }
 

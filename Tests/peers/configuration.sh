@@ -6,7 +6,7 @@
 # changes. And what backstores' attributes mean to libiscsi's initiator.
 set -u
 source "$(dirname "$0")/tools/library.sh"
-needs python3 curl openssl iscsi-inq iscsi-ls iscsi-readcapacity16
+needs python3 curl openssl iscsi-inq iscsi-ls iscsi-readcapacity16 iscsi-test-cu
 
 # Where the shell keeps its preferences.
 export HOME=$work
@@ -202,6 +202,24 @@ check "block_size is the block's size" says 'Block Length: *4096|4096' iscsi-rea
 check "max_unmap_lba_count is in the Block Limits page" says 'maximum unmap lba count: *7$' iscsi-inq -e 1 -c 176
 check "attributes are changed" attributes is_nonrot=1 emulate_tpu=0 emulate_tpws=0
 check "without emulate_tpu nothing can be unmapped" says 'LBPME: *0|lbpme: *0' iscsi-readcapacity16
+check "attributes are changed again" attributes emulate_3pc=0 emulate_caw=0 emulate_model_alias=0 max_write_same_len=9 \
+    optimal_sectors=77 unmap_granularity=16 unmap_granularity_alignment=3 max_unmap_block_desc_count=5
+check "emulate_model_alias=0 tells LIO's product" says 'Product:RAMDISK-MCP' iscsi-inq
+check "emulate_3pc=0 has no third-party copy page" eval '! says "0x8f" iscsi-inq -e 1 -c 0'
+check "emulate_caw=0 is in the Block Limits page" says 'maximum compare and write length: *0$' iscsi-inq -e 1 -c 176
+check "max_write_same_len too" says 'maximum write same length: *9$' iscsi-inq -e 1 -c 176
+check "optimal_sectors too" says 'optimal transfer length: *77$' iscsi-inq -e 1 -c 176
+check "max_unmap_block_desc_count too" says 'maximum unmap block descriptor count: *5$' iscsi-inq -e 1 -c 176
+check "unmap_granularity and its alignment too" eval \
+    'says "optimal unmap granularity: *16$" iscsi-inq -e 1 -c 176 && grep -E "unmap granularity alignment: *3$" "$work/said"'
+# suite TEST: a test of libiscsi's suite against $url; skipped means that the command is not known.
+suite() { iscsi-test-cu --dataloss --test "$1" "$url" >"$work/said" 2>&1; grep -v "^$" "$work/said"; }
+check "COMPARE AND WRITE and EXTENDED COPY are not known there" eval \
+    'suite ALL.CompareAndWrite.Simple | grep -i "not implemented\|SKIPPED" && suite ALL.ExtendedCopy.Simple | grep -i "not \|SKIPPED"'
+check "attributes are changed a last time" attributes emulate_pr=0 alua_support=0 emulate_rsoc=0 queue_depth=1
+check "PERSISTENT RESERVE IN is not known there" eval \
+    'suite ALL.PrinReadKeys.Simple | grep -i "not implemented\|SKIPPED"'
+check "a queue of one task answers all the same" eval 'says "Device Type: *DIRECT_ACCESS|DIRECT_ACCESS" iscsi-inq'
 check "a size that no block has is refused" eval '! shell /backstores/ramdisk/told set attribute block_size=1000'
 
 # Round N puts a configuration of some number of RAM disks, all named after the round, in the place of the one before,

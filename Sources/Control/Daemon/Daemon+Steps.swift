@@ -4,6 +4,7 @@
 import Block
 import BlockStores
 import BootServer
+import HashTreeCollections
 import ISCSI
 import ISCSIServer
 import Logging
@@ -16,6 +17,7 @@ extension Daemon {
     /// done: what needs it is left out.
     func carryOut(_ steps: [Step]) async -> [Problem] {
         var faults: [Problem] = []
+        self.runsExpanded = false
         for step in steps {
             let achievable = self.achievable(step)
             do {
@@ -56,7 +58,8 @@ extension Daemon {
             let store = try await self.seams.stores.open(backstore)
             self.units[name] = ServedUnit(
                 identity: LogicalUnitIdentity(product: backstore.product, serial: backstore.serial), store: store,
-                info: store.info.reporting(backstore.attributes), keeper: keeper)
+                info: store.info.reporting(backstore.attributes), settings: LogicalUnitSettings(backstore.attributes),
+                keeper: keeper)
         case .growBackstore(let name, let backstore):
             guard let unit = self.units[name], let size = backstore.size else { return }
             _ = try await Self.blocking { try unit.grow(to: UInt64(size)) }

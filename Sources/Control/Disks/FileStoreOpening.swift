@@ -5,6 +5,7 @@ package import Block
 import BlockStores
 package import Model
 package import NIOPosix
+import SCSI
 
 /// Opens backstores on this host's files and memory.
 package struct FileStoreOpening: StoreOpening {
@@ -70,7 +71,38 @@ extension BlockInfo {
         var info = self
         if attributes.isRotational == true { info.capabilities.insert(.rotational) }
         if attributes.isRotational == false { info.capabilities.remove(.rotational) }
-        if let most = attributes.maxUnmapBlocks { info.maxUnmapBlocks = min(info.maxUnmapBlocks, most) }
+        if let most = attributes.bounds[.unmapBlocks] { info.maxUnmapBlocks = min(info.maxUnmapBlocks, most) }
+        if !attributes.isOn(.unmapZeroesData) { info.capabilities.remove(.unmapZeroes) }
         return info
+    }
+}
+
+extension LogicalUnitSettings {
+    init(_ attributes: BackstoreAttributes) {
+        self.init()
+        let families: [(CommandFamilies, [BackstoreAttributes.Switch])] = [
+            (.thirdPartyCopy, [.thirdPartyCopy]), (.compareAndWrite, [.compareAndWrite]),
+            (.reservations, [.persistentReservations, .reservationSupport]),
+            (.operationCodes, [.supportedOperationCodes]), (.targetPortGroups, [.aluaSupport]),
+        ]
+        for (family, names) in families where !names.allSatisfy(attributes.isOn) { self.withheld.insert(family) }
+        self.refusesDPO = !attributes.isOn(.dpo)
+        self.refusesFUA = !attributes.isOn(.fuaWrite)
+        self.taskAbortedStatus = attributes.isOn(.taskAbortedStatus)
+        self.keepsOrder = attributes.isOn(.restrictedReordering)
+        self.attentionInterlock =
+            switch attributes.attentionInterlock {
+            case 0: .none
+            case 1: .keeps
+            default: .keepsAndEstablishes
+            }
+        self.queueDepth = attributes.bounds[.queueDepth].map { Int($0) }
+        self.ignoresISID = !attributes.isOn(.enforceISIDs)
+        self.alwaysPersists = attributes.isOn(.forceAPTPL)
+        self.maximumUnmapDescriptors = attributes.bounds[.unmapDescriptors]
+        self.maximumWriteSameBlocks = attributes.bounds[.writeSameBlocks]
+        self.optimalTransferBlocks = attributes.bounds[.optimalBlocks]
+        self.unmapGranularityBlocks = attributes.bounds[.unmapGranularity]
+        self.unmapAlignmentBlocks = attributes.bounds[.unmapAlignment]
     }
 }

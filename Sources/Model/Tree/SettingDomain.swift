@@ -11,7 +11,8 @@ package enum SettingDomain: Hashable, Sendable, CustomStringConvertible {
         "generate_node_acls", "login_keys_workaround", "prod_mode_write_protect", "redirect_permanently", "t10_pi",
         "tpg_enabled_sendtargets", "random_datain_pdu_offsets", "random_datain_seq_offsets", "random_r2t_offsets",
         "alua_support", "emulate_3pc", "emulate_caw", "emulate_dpo", "emulate_fua_read", "emulate_fua_write",
-        "emulate_model_alias", "emulate_pr", "emulate_rest_reord", "emulate_tas", "emulate_tpu", "emulate_tpws",
+        "emulate_model_alias", "emulate_pr", "emulate_rest_reord", "emulate_rsoc", "emulate_tas", "emulate_tpu",
+        "emulate_tpws",
         "emulate_write_cache", "encrypt", "enforce_pr_isids", "force_pr_aptpl", "is_nonrot", "pgr_support",
         "pi_prot_format",
         "pi_prot_verify", "sparse", "unmap_zeroes_data",
@@ -22,6 +23,7 @@ package enum SettingDomain: Hashable, Sendable, CustomStringConvertible {
         "HeaderDigest": ["CRC32C", "CRC32C,None", "None"], "DataPDUInOrder": ["Yes", "No"],
         "DataSequenceInOrder": ["Yes", "No"], "ImmediateData": ["Yes", "No"], "InitialR2T": ["Yes", "No"],
         "IFMarker": ["Yes", "No"], "OFMarker": ["Yes", "No"], "block_size": ["512", "4096"],
+        "emulate_ua_intlck_ctrl": ["0", "1", "2"],
     ]
 
     private static let text: Set<String> = [

@@ -21,10 +21,12 @@ struct CommandDescriptor: Sendable {
     struct Access: Sendable {
         var reservation: ReservationRule
         var traits: Traits
+        /// Of DPO (bit 4) and FUA (bit 3) of byte 1, those that the command has.
+        var accessBits: UInt8
     }
 
     struct Traits: OptionSet, Sendable {
-        let rawValue: UInt8
+        let rawValue: UInt16
 
         /// Answered although a unit attention waits (SAM-5 §5.14).
         static let ignoresUnitAttention = Traits(rawValue: 1 << 0)
@@ -42,8 +44,27 @@ struct CommandDescriptor: Sendable {
         static let needsMemory = Traits(rawValue: 1 << 6)
         /// Offered only where the store encrypts.
         static let needsEncryption = Traits(rawValue: 1 << 7)
+        /// The families that a user may do without, with the bits of `CommandFamilies`.
+        static let thirdPartyCopy = Traits(.thirdPartyCopy)
+        static let compareAndWrite = Traits(.compareAndWrite)
+        static let reservations = Traits(.reservations)
+        static let operationCodes = Traits(.operationCodes)
+        static let targetPortGroups = Traits(.targetPortGroups)
+        /// Reads or writes blocks through the cache: bits 4 and 3 of byte 1 are DPO and FUA, as far as it has them.
+        static let usesCache = Traits(rawValue: 1 << 13)
         /// Not offered by every unit.
-        static let optional: Traits = [.needsUnmap, .needsAtomicWrite, .needsMemory, .needsEncryption]
+        static let optional: Traits = [
+            .needsUnmap, .needsAtomicWrite, .needsMemory, .needsEncryption, .thirdPartyCopy, .compareAndWrite,
+            .reservations, .operationCodes, .targetPortGroups,
+        ]
+
+        init(rawValue: UInt16) {
+            self.rawValue = rawValue
+        }
+
+        private init(_ family: CommandFamilies) {
+            self.rawValue = family.rawValue
+        }
     }
 
     init(
@@ -53,7 +74,8 @@ struct CommandDescriptor: Sendable {
         self.name = name
         self.usage = usage
         self.serviceAction = serviceAction
-        self.access = Access(reservation: reservation, traits: traits)
+        self.access = Access(
+            reservation: reservation, traits: traits, accessBits: traits.contains(.usesCache) ? usage[1] & 0x18 : 0)
         self.handler = handler
     }
 }

@@ -12,14 +12,14 @@ extension CommandDescriptor {
             [
                 0x89, 0x18, 0xFF, 0xFF, 0xFF, 0xFF, 0xFF, 0xFF, 0xFF, 0xFF, 0x00, 0x00, 0x00, 0xFF, 0x00, 0x04,
             ],
-            .writes, .medium,
+            .writes, [.cachedWrite, .compareAndWrite],
             handler: { unit, cdb, _ in unit.compareAndWrite(cdb) }),
         CommandDescriptor(
             "ORWRITE (16)",
             [
                 0x8B, 0x18, 0xFF, 0xFF, 0xFF, 0xFF, 0xFF, 0xFF, 0xFF, 0xFF, 0xFF, 0xFF, 0xFF, 0xFF, 0x00, 0x04,
             ],
-            .writes, .medium,
+            .writes, .cachedWrite,
             handler: { unit, cdb, _ in unit.orWrite(.sixteen(cdb), cdb) }),
     ]
 }

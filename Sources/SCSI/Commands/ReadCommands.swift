@@ -10,18 +10,18 @@ extension CommandDescriptor {
             "READ (6)", [0x08, 0x1F, 0xFF, 0xFF, 0xFF, 0x04], .reads, .needsMedium,
             handler: { unit, cdb, _ in unit.read(.six(cdb), forceUnitAccess: false) }),
         CommandDescriptor(
-            "READ (10)", [0x28, 0x18, 0xFF, 0xFF, 0xFF, 0xFF, 0x00, 0xFF, 0xFF, 0x04], .reads, .needsMedium,
+            "READ (10)", [0x28, 0x18, 0xFF, 0xFF, 0xFF, 0xFF, 0x00, 0xFF, 0xFF, 0x04], .reads, .cachedRead,
             handler: { unit, cdb, _ in unit.read(.ten(cdb), cdb) }),
         CommandDescriptor(
             "READ (12)", [0xA8, 0x18, 0xFF, 0xFF, 0xFF, 0xFF, 0xFF, 0xFF, 0xFF, 0xFF, 0x00, 0x04],
-            .reads, .needsMedium,
+            .reads, .cachedRead,
             handler: { unit, cdb, _ in unit.read(.twelve(cdb), cdb) }),
         CommandDescriptor(
             "READ (16)",
             [
                 0x88, 0x18, 0xFF, 0xFF, 0xFF, 0xFF, 0xFF, 0xFF, 0xFF, 0xFF, 0xFF, 0xFF, 0xFF, 0xFF, 0x00, 0x04,
             ],
-            .reads, .needsMedium,
+            .reads, .cachedRead,
             handler: { unit, cdb, _ in unit.read(.sixteen(cdb), cdb) }),
     ]
 }

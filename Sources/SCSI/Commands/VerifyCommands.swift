@@ -8,33 +8,33 @@ extension CommandDescriptor {
     /// VERIFY and WRITE AND VERIFY (SBC-3).
     static let verifies: [CommandDescriptor] = [
         CommandDescriptor(
-            "VERIFY (10)", [0x2F, 0x16, 0xFF, 0xFF, 0xFF, 0xFF, 0x00, 0xFF, 0xFF, 0x04], .reads, .needsMedium,
+            "VERIFY (10)", [0x2F, 0x16, 0xFF, 0xFF, 0xFF, 0xFF, 0x00, 0xFF, 0xFF, 0x04], .reads, .cachedRead,
             handler: { unit, cdb, _ in unit.verify(.ten(cdb), cdb) }),
         CommandDescriptor(
             "VERIFY (12)", [0xAF, 0x16, 0xFF, 0xFF, 0xFF, 0xFF, 0xFF, 0xFF, 0xFF, 0xFF, 0x00, 0x04],
-            .reads, .needsMedium,
+            .reads, .cachedRead,
             handler: { unit, cdb, _ in unit.verify(.twelve(cdb), cdb) }),
         CommandDescriptor(
             "VERIFY (16)",
             [
                 0x8F, 0x16, 0xFF, 0xFF, 0xFF, 0xFF, 0xFF, 0xFF, 0xFF, 0xFF, 0xFF, 0xFF, 0xFF, 0xFF, 0x00, 0x04,
             ],
-            .reads, .needsMedium,
+            .reads, .cachedRead,
             handler: { unit, cdb, _ in unit.verify(.sixteen(cdb), cdb) }),
         CommandDescriptor(
             "WRITE AND VERIFY (10)", [0x2E, 0x16, 0xFF, 0xFF, 0xFF, 0xFF, 0x00, 0xFF, 0xFF, 0x04],
-            .writes, .medium,
+            .writes, .cachedWrite,
             handler: { unit, cdb, _ in unit.writeAndVerify(.ten(cdb), cdb) }),
         CommandDescriptor(
             "WRITE AND VERIFY (12)", [0xAE, 0x16, 0xFF, 0xFF, 0xFF, 0xFF, 0xFF, 0xFF, 0xFF, 0xFF, 0x00, 0x04],
-            .writes, .medium,
+            .writes, .cachedWrite,
             handler: { unit, cdb, _ in unit.writeAndVerify(.twelve(cdb), cdb) }),
         CommandDescriptor(
             "WRITE AND VERIFY (16)",
             [
                 0x8E, 0x16, 0xFF, 0xFF, 0xFF, 0xFF, 0xFF, 0xFF, 0xFF, 0xFF, 0xFF, 0xFF, 0xFF, 0xFF, 0x00, 0x04,
             ],
-            .writes, .medium,
+            .writes, .cachedWrite,
             handler: { unit, cdb, _ in unit.writeAndVerify(.sixteen(cdb), cdb) }),
     ]
 }

@@ -12,7 +12,7 @@ extension CommandDescriptor {
             [
                 0x9C, 0x18, 0xFF, 0xFF, 0xFF, 0xFF, 0xFF, 0xFF, 0xFF, 0xFF, 0x00, 0x00, 0xFF, 0xFF, 0x00, 0x04,
             ],
-            .writes, [.needsMedium, .writesMedium, .needsAtomicWrite],
+            .writes, [.cachedWrite, .needsAtomicWrite],
             handler: { unit, cdb, _ in unit.writeAtomic(cdb) })
     ]
 }

@@ -10,18 +10,18 @@ extension CommandDescriptor {
             "WRITE (6)", [0x0A, 0x1F, 0xFF, 0xFF, 0xFF, 0x04], .writes, .medium,
             handler: { unit, cdb, _ in unit.write(.six(cdb), forceUnitAccess: false) }),
         CommandDescriptor(
-            "WRITE (10)", [0x2A, 0x18, 0xFF, 0xFF, 0xFF, 0xFF, 0x00, 0xFF, 0xFF, 0x04], .writes, .medium,
+            "WRITE (10)", [0x2A, 0x18, 0xFF, 0xFF, 0xFF, 0xFF, 0x00, 0xFF, 0xFF, 0x04], .writes, .cachedWrite,
             handler: { unit, cdb, _ in unit.write(.ten(cdb), cdb) }),
         CommandDescriptor(
             "WRITE (12)", [0xAA, 0x18, 0xFF, 0xFF, 0xFF, 0xFF, 0xFF, 0xFF, 0xFF, 0xFF, 0x00, 0x04],
-            .writes, .medium,
+            .writes, .cachedWrite,
             handler: { unit, cdb, _ in unit.write(.twelve(cdb), cdb) }),
         CommandDescriptor(
             "WRITE (16)",
             [
                 0x8A, 0x18, 0xFF, 0xFF, 0xFF, 0xFF, 0xFF, 0xFF, 0xFF, 0xFF, 0xFF, 0xFF, 0xFF, 0xFF, 0x00, 0x04,
             ],
-            .writes, .medium,
+            .writes, .cachedWrite,
             handler: { unit, cdb, _ in unit.write(.sixteen(cdb), cdb) }),
     ]
 }
@@ -29,6 +29,8 @@ extension CommandDescriptor {
 extension CommandDescriptor.Traits {
     /// Changes blocks of the medium.
     static let medium: CommandDescriptor.Traits = [.needsMedium, .writesMedium]
+    static let cachedRead: CommandDescriptor.Traits = [.needsMedium, .usesCache]
+    static let cachedWrite: CommandDescriptor.Traits = [.needsMedium, .writesMedium, .usesCache]
 }
 
 extension LogicalUnit {

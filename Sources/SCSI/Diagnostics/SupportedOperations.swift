@@ -10,7 +10,7 @@ extension CommandDescriptor {
         CommandDescriptor(
             "REPORT SUPPORTED OPERATION CODES",
             [0xA3, 0x0C, 0x87, 0xFF, 0xFF, 0xFF, 0xFF, 0xFF, 0xFF, 0xFF, 0x00, 0x04],
-            serviceAction: 0x0C, .always,
+            serviceAction: 0x0C, .always, .operationCodes,
             handler: { unit, cdb, _ in unit.reportSupportedOperationCodes(cdb) }),
         CommandDescriptor(
             "REPORT SUPPORTED TASK MANAGEMENT FUNCTIONS",
@@ -88,7 +88,9 @@ extension LogicalUnit {
         }
         data.writeInteger(UInt8(withTimeouts ? 0x83 : 0x03))
         data.writeInteger(UInt16(command.usage.count))
-        data.writeBytes(command.usage)
+        data.writeBytes(command.usage.prefix(1))
+        data.writeInteger(command.usage[1] & ~(self.settings.refusedAccessBits & command.access.accessBits))
+        data.writeBytes(command.usage.dropFirst(2))
         if withTimeouts { data.writeTimeoutsDescriptor() }
         return data
     }

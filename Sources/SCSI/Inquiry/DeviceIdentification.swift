@@ -16,10 +16,12 @@ extension LogicalUnit {
         relativePort.writeInteger(nexus.relativeTargetPort)
         body.writeDesignator(.targetPort, type: 0x4, codeSet: .binary, relativePort)
 
-        var portGroup = ByteBuffer()
-        portGroup.writeInteger(UInt16(0))
-        portGroup.writeInteger(self.ports.group(of: nexus).id)
-        body.writeDesignator(.targetPort, type: 0x5, codeSet: .binary, portGroup)
+        if self.offers(.targetPortGroups) {
+            var portGroup = ByteBuffer()
+            portGroup.writeInteger(UInt16(0))
+            portGroup.writeInteger(self.ports.group(of: nexus).id)
+            body.writeDesignator(.targetPort, type: 0x5, codeSet: .binary, portGroup)
+        }
 
         body.writeDesignator(.targetPort, type: 0x8, codeSet: .utf8, Self.scsiNameString(nexus.targetPort))
         body.writeDesignator(.targetDevice, type: 0x8, codeSet: .utf8, Self.scsiNameString(nexus.targetName))

@@ -18,7 +18,7 @@ extension LogicalUnit {
         guard !cdb.has(0x02, at: 1) else { return self.check(.invalidFieldInCDB(1, bit: 1)) }
         let data: ByteBuffer
         if cdb.has(0x01, at: 1) {
-            guard let page = VitalProductDataPage(rawValue: cdb[2]) else {
+            guard let page = VitalProductDataPage(rawValue: cdb[2]), self.hasPage(page) else {
                 return self.check(.invalidFieldInCDB(2))
             }
             data = self.encode(page, nexus)
@@ -26,7 +26,8 @@ extension LogicalUnit {
             guard cdb[2] == 0 else { return self.check(.invalidFieldInCDB(2)) }
             data = StandardInquiry.encode(
                 peripheral: 0x00, removable: self.settings.removable,
-                targetPortGroups: self.ports.group(of: nexus).tpgs, product: self.identity.product,
+                targetPortGroups: self.offers(.targetPortGroups) ? self.ports.group(of: nexus).tpgs : 0,
+                hasThirdPartyCopy: self.offers(.thirdPartyCopy), product: self.identity.product,
                 revision: self.identity.revision, versionDescriptors: StandardInquiry.versionDescriptors)
         }
         return .finish(.good(data.cut(to: Int(cdb.uint16(3)))))
@@ -35,7 +36,7 @@ extension LogicalUnit {
     private func encode(_ page: VitalProductDataPage, _ nexus: Nexus) -> ByteBuffer {
         let body =
             switch page {
-            case .supportedPages: VitalProductDataPage.supportedPages()
+            case .supportedPages: ByteBuffer(bytes: VitalProductDataPage.allCases.filter(self.hasPage).map(\.rawValue))
             case .unitSerialNumber: self.unitSerialNumberPage()
             case .deviceIdentification: self.deviceIdentificationPage(nexus)
             case .extendedInquiry: self.extendedInquiryPage()

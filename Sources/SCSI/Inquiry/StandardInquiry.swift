@@ -10,7 +10,8 @@ enum StandardInquiry {
 
     /// 96 bytes. `peripheral` is byte 0, qualifier and device type; `targetPortGroups` is TPGS.
     static func encode(
-        peripheral: UInt8, removable: Bool, targetPortGroups: UInt8 = 0, product: String, revision: String,
+        peripheral: UInt8, removable: Bool, targetPortGroups: UInt8 = 0, hasThirdPartyCopy: Bool = false,
+        product: String, revision: String,
         versionDescriptors: [UInt16]
     ) -> ByteBuffer {
         var data = ByteBuffer()
@@ -21,7 +22,7 @@ enum StandardInquiry {
         data.writeInteger(UInt8(0x32))  // NORMACA, HISUP, RESPONSE DATA FORMAT 2
         data.writeInteger(UInt8(96 - 5))
         // TPGS and 3PC; no SCCS or protection information.
-        data.writeInteger((targetPortGroups & 0x03) << 4 | (peripheral == 0x00 ? 0x08 : 0x00))
+        data.writeInteger((targetPortGroups & 0x03) << 4 | (hasThirdPartyCopy ? 0x08 : 0x00))
         data.writeInteger(UInt8(0x00))
         data.writeInteger(UInt8(0x02))  // CMDQUE
         data.writePaddedASCII(vendor, count: 8)

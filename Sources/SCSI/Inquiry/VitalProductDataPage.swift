@@ -14,13 +14,13 @@ enum VitalProductDataPage: UInt8, CaseIterable {
     case blockLimits = 0xB0
     case blockDeviceCharacteristics = 0xB1
     case logicalBlockProvisioning = 0xB2
-
-    static func supportedPages() -> ByteBuffer {
-        ByteBuffer(bytes: self.allCases.map(\.rawValue))
-    }
 }
 
 extension LogicalUnit {
+    func hasPage(_ page: VitalProductDataPage) -> Bool {
+        page != .thirdPartyCopy || self.offers(.thirdPartyCopy)
+    }
+
     func unitSerialNumberPage() -> ByteBuffer {
         var body = ByteBuffer()
         body.writePaddedASCII(self.identity.serial, count: min(self.identity.serial.utf8.count, 252))
@@ -42,19 +42,22 @@ extension LogicalUnit {
         let geometry = self.info.geometry
         let canUnmap = self.info.capabilities.contains(.unmap)
         let blocksPerPhysical = UInt32(1) << UInt32(geometry.physicalBlockExponent & 0x0F)
-        let optimalBlocks = UInt32(clamping: Limits.optimalTransferBytes / geometry.blockSize)
+        let optimalBlocks =
+            self.settings.optimalTransferBlocks ?? UInt32(clamping: Limits.optimalTransferBytes / geometry.blockSize)
+        let granularity = self.settings.unmapGranularityBlocks ?? blocksPerPhysical
+        let alignment = UInt32(0x8000_0000) | (self.settings.unmapAlignmentBlocks ?? 0)  // UGAVALID
         var body = ByteBuffer()
         body.reserveCapacity(60)
         body.writeInteger(UInt8(0))  // WSNZ=0: WRITE SAME of no blocks means to the end
-        body.writeInteger(Limits.maximumCompareAndWriteBlocks)
+        body.writeInteger(self.offers(.compareAndWrite) ? Limits.maximumCompareAndWriteBlocks : 0)
         body.writeInteger(UInt16(clamping: blocksPerPhysical))  // optimal transfer length granularity
         body.writeInteger(self.maximumTransferBlocks)
         body.writeInteger(min(optimalBlocks, self.maximumTransferBlocks))
         body.writeInteger(UInt32(0))  // no limit to PRE-FETCH
         body.writeInteger(canUnmap ? self.info.maxUnmapBlocks : 0)
-        body.writeInteger(canUnmap ? Limits.maximumUnmapDescriptors : 0)
-        body.writeInteger(canUnmap ? blocksPerPhysical : 0)  // optimal unmap granularity
-        body.writeInteger(canUnmap ? UInt32(0x8000_0000) : 0)  // UGAVALID, alignment 0
+        body.writeInteger(canUnmap ? self.maximumUnmapDescriptors : 0)
+        body.writeInteger(canUnmap ? granularity : 0)  // optimal unmap granularity
+        body.writeInteger(canUnmap ? alignment : 0)
         body.writeInteger(self.maximumWriteSameBlocks)
         body.writeInteger(self.maximumAtomicBlocks)  // without alignment, granularity or boundaries
         body.writeRepeatingByte(0, count: 60 - body.readableBytes)
@@ -63,7 +66,13 @@ extension LogicalUnit {
 
     /// The longest WRITE SAME, in blocks.
     var maximumWriteSameBlocks: UInt64 {
-        Limits.maximumWriteSameBytes / UInt64(self.info.geometry.blockSize)
+        let own = Limits.maximumWriteSameBytes / UInt64(self.info.geometry.blockSize)
+        return self.settings.maximumWriteSameBlocks.map { min(UInt64($0), own) } ?? own
+    }
+
+    /// The most block descriptors of an UNMAP.
+    var maximumUnmapDescriptors: UInt32 {
+        min(self.settings.maximumUnmapDescriptors ?? .max, Limits.maximumUnmapDescriptors)
     }
 
     /// Page B1: rotation rate 1 says that nothing turns, 0 that no rate is told.

@@ -75,15 +75,16 @@ enum PageControl: UInt8 {
 struct ModePages: Sendable {
     var errorRecovery: ErrorRecoveryModePage
     var caching: CachingModePage
-    var control = ControlModePage()
+    var control: ControlModePage
     let exceptions = InformationalExceptionsModePage()
     var provisioning = ProvisioningModePage()
     private let hasThresholds: Bool
 
-    init(info: BlockInfo) {
+    init(info: BlockInfo, settings: LogicalUnitSettings) {
         self.hasThresholds = info.capabilities.contains([.unmap, .tellsUsage])
         self.errorRecovery = ErrorRecoveryModePage(hasThresholds: self.hasThresholds)
         self.caching = CachingModePage(hasWriteCache: info.capabilities.contains(.writeCache))
+        self.control = ControlModePage(settings)
     }
 
     /// In the order of the page codes, as page 3F returns them.
@@ -146,11 +147,13 @@ struct ControlModePage: Sendable {
     static let code: UInt8 = 0x0A
     var page: ModePage
 
-    init() {
+    init(_ settings: LogicalUnitSettings) {
         var bytes = [UInt8](repeating: 0, count: 12)
         bytes[0] = Self.code
         bytes[1] = 10
-        bytes[3] = 0x10  // QUEUE ALGORITHM MODIFIER: unrestricted reordering
+        bytes[3] = settings.keepsOrder ? 0x00 : 0x10  // QUEUE ALGORITHM MODIFIER: restricted or unrestricted reordering
+        bytes[4] = settings.attentionInterlock.rawValue << 4
+        bytes[5] = settings.taskAbortedStatus ? 0x40 : 0x00
         bytes[8] = 0xFF  // BUSY TIMEOUT PERIOD: unlimited
         bytes[9] = 0xFF
         self.page = ModePage(bytes, changeable: [2: 0x24, 3: 0x06, 4: 0x08, 5: 0x40])

@@ -64,7 +64,8 @@ extension LogicalUnit {
         headerLength: Int, descriptorLength: Int, bodyLength: Int, longLBA: Bool, isProtected: Bool
     ) -> ByteBuffer {
         let length = headerLength + descriptorLength + bodyLength
-        let deviceSpecific: UInt8 = (isProtected ? 0x80 : 0x00) | 0x10
+        let deviceSpecific: UInt8 =
+            (isProtected ? 0x80 : 0x00) | (self.settings.refusedAccessBits == 0 ? 0x10 : 0x00)
         var header = ByteBuffer()
         header.reserveCapacity(length)
         if headerLength == 4 {

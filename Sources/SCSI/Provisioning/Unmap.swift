@@ -34,7 +34,7 @@ extension LogicalUnit {
         }
         // An incomplete last descriptor is ignored.
         let count = Int(descriptorsLength) / Self.descriptorLength
-        guard count <= Int(Limits.maximumUnmapDescriptors) else { return self.check(.invalidFieldInParameterList(2)) }
+        guard count <= Int(self.maximumUnmapDescriptors) else { return self.check(.invalidFieldInParameterList(2)) }
         var ranges: [BlockRange] = []
         var blocks: UInt64 = 0
         for index in 0..<count {

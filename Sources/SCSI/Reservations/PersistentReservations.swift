@@ -12,6 +12,8 @@ struct PersistentReservations: Sendable {
     var isActivated = false
     var registrations: [Registration] = []
     var reservation: PersistentReservation?
+    /// Registrations are those of initiators rather than of their ports: ISIDs are left out of names.
+    var ignoresISID = false
 
     /// One I_T nexus, by the names of its ports.
     struct NexusPorts: Hashable, Sendable {
@@ -36,6 +38,40 @@ struct PersistentReservations: Sendable {
         var key: UInt64
     }
 
+    /// The name that an initiator port goes by here.
+    func name(_ initiatorPort: String) -> String {
+        let name = initiatorPort.lowercased()
+        guard self.ignoresISID, let separator = name.utf8.firstRange(of: ",i,0x".utf8) else { return name }
+        return String(name[..<separator.lowerBound])
+    }
+
+    /// The names that a registration of the nexus goes by.
+    func ports(of nexus: borrowing Nexus) -> NexusPorts {
+        NexusPorts(
+            initiatorPort: self.name(nexus.initiatorPort),
+            targetPort: .init(targetName: nexus.targetName, relativePort: nexus.relativeTargetPort))
+    }
+
+    /// Puts into force what outlived a power cut. Where ISIDs have come to be ignored since, the first registration of an
+    /// initiator stands for the others.
+    mutating func restore(_ registrations: [Registration], _ reservation: PersistentReservation?) {
+        self.isActivated = true
+        guard self.ignoresISID else {
+            self.reservation = reservation
+            self.registrations = registrations
+            return
+        }
+        for var registration in registrations {
+            registration.port.initiatorPort = self.name(registration.port.initiatorPort)
+            if !self.registrations.contains(where: { $0.port == registration.port }) {
+                self.registrations.append(registration)
+            }
+        }
+        guard var reservation else { return }
+        reservation.holder.initiatorPort = self.name(reservation.holder.initiatorPort)
+        self.reservation = reservation
+    }
+
     mutating func countChange() {
         self.generation &+= 1
     }
@@ -51,12 +87,8 @@ struct PersistentReservations: Sendable {
     }
 
     func index(of nexus: borrowing Nexus) -> Int? {
-        let initiatorPort = nexus.initiatorPort.lowercased()
-        let target = NexusPorts.TargetPort(
-            targetName: nexus.targetName, relativePort: nexus.relativeTargetPort)
-        return self.registrations.firstIndex {
-            $0.port.initiatorPort == initiatorPort && ($0.port.targetPort == nil || $0.port.targetPort == target)
-        }
+        let ports = self.ports(of: nexus)
+        return self.registrations.firstIndex { $0.port.covers(ports) }
     }
 
     func registration(of nexus: borrowing Nexus) -> Registration? {
@@ -113,14 +145,5 @@ enum ReservationType: UInt8, Sendable, CaseIterable {
         case .exclusiveAccess, .exclusiveAccessRegistrantsOnly, .exclusiveAccessAllRegistrants: true
         case .writeExclusive, .writeExclusiveRegistrantsOnly, .writeExclusiveAllRegistrants: false
         }
-    }
-}
-
-extension Nexus {
-    /// The names that a registration of this nexus goes by.
-    var ports: PersistentReservations.NexusPorts {
-        PersistentReservations.NexusPorts(
-            initiatorPort: self.initiatorPort.lowercased(),
-            targetPort: .init(targetName: self.targetName, relativePort: self.relativeTargetPort))
     }
 }

@@ -17,7 +17,7 @@ extension CommandDescriptor {
     ) -> CommandDescriptor {
         CommandDescriptor(
             "PERSISTENT RESERVE IN: \(name)", [0x5E, action, 0x00, 0x00, 0x00, 0x00, 0x00, 0xFF, 0xFF, 0x04],
-            serviceAction: UInt16(action), .unlessReserved,
+            serviceAction: UInt16(action), .unlessReserved, .reservations,
             handler: { unit, cdb, _ in .finish(.good(body(unit).cut(to: Int(cdb.uint16(7))))) })
     }
 }

@@ -9,7 +9,7 @@ extension CommandDescriptor {
         CommandDescriptor(
             "PERSISTENT RESERVE OUT: \(action)",
             [0x5F, action.rawValue, action.hasType ? 0xFF : 0x00, 0x00, 0x00, 0xFF, 0xFF, 0xFF, 0xFF, 0x04],
-            serviceAction: UInt16(action.rawValue), .unlessReserved,
+            serviceAction: UInt16(action.rawValue), .unlessReserved, .reservations,
             handler: { unit, cdb, nexus in unit.persistentReserveOut(action, cdb) })
     }
 }

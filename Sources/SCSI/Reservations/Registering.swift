@@ -28,7 +28,7 @@ extension LogicalUnit {
         } else {
             self.persistent.registrations[index].key = parameters.actionKey
         }
-        self.persistent.isActivated = parameters.outlivesPower
+        self.persistent.isActivated = self.outlivesPower(parameters.outlivesPower)
         self.persistent.countChange()
         return .finish(.good)
     }
@@ -36,7 +36,8 @@ extension LogicalUnit {
     /// Registers the sender, and the initiator ports that it named, or nobody. Of those that it named, the ones that
     /// are registered already keep their keys.
     private mutating func registerAnew(_ parameters: ReserveOutParameters, _ nexus: Nexus) -> TaskStep {
-        var initiatorPorts = [nexus.ports.initiatorPort]
+        let sender = self.persistent.ports(of: nexus)
+        var initiatorPorts = [sender.initiatorPort]
         for initiator in parameters.initiators ?? [] {
             let named = self.initiatorPorts(of: initiator)
             guard !named.isEmpty else { return self.check(.invalidFieldInParameterList(28)) }
@@ -44,14 +45,14 @@ extension LogicalUnit {
         }
         var changed = self.persistent
         for initiatorPort in initiatorPorts {
-            let isSender = initiatorPort == nexus.ports.initiatorPort
+            let isSender = initiatorPort == sender.initiatorPort
             if parameters.allTargetPorts {
                 let isKnown = changed.registrations.contains { $0.port.initiatorPort == initiatorPort }
                 guard isSender || !isKnown else { continue }
                 changed.registerThroughAllPorts(initiatorPort, key: parameters.actionKey)
             } else {
                 let port = PersistentReservations.NexusPorts(
-                    initiatorPort: initiatorPort, targetPort: nexus.ports.targetPort)
+                    initiatorPort: initiatorPort, targetPort: sender.targetPort)
                 guard !changed.registrations.contains(where: { $0.port.covers(port) }) else { continue }
                 changed.registrations.append(.init(port: port, key: parameters.actionKey))
             }
@@ -60,7 +61,7 @@ extension LogicalUnit {
             return self.check(Sense(.illegalRequest, .insufficientRegistrationResources))
         }
         self.persistent = changed
-        self.persistent.isActivated = parameters.outlivesPower
+        self.persistent.isActivated = self.outlivesPower(parameters.outlivesPower)
         self.persistent.countChange()
         return .finish(.good)
     }
@@ -69,11 +70,17 @@ extension LogicalUnit {
     /// names.
     private func initiatorPorts(of initiator: TransportID) -> [String] {
         switch initiator {
-        case .port(let port):
-            [port]
+        case .port(let port): [self.persistent.name(port)]
+        case .device(let name) where self.persistent.ignoresISID: [name]
         case .device(let name):
-            Set(self.nexuses.values.lazy.map(\.ports.initiatorPort).filter { $0.hasPrefix(name + ",i,0x") }).sorted()
+            Set(self.nexuses.values.lazy.map { $0.initiatorPort.lowercased() }.filter { $0.hasPrefix(name + ",i,0x") })
+                .sorted()
         }
+    }
+
+    /// Whether a registration is to be kept, which asks for it or not.
+    private func outlivesPower(_ isAsked: Bool) -> Bool {
+        isAsked || self.settings.alwaysPersists && self.memoryState != nil
     }
 
     /// Removes a registration. Its reservation goes with it, unless other registrants hold that as well.
@@ -117,8 +124,11 @@ extension LogicalUnit {
         guard !outlivesPower || self.memoryState != nil else {
             return self.check(.invalidFieldInParameterList(17, bit: 0))
         }
-        guard case .port(let initiatorPort) = TransportID(reading: &list) else {
-            return self.check(.invalidFieldInParameterList(24))
+        let initiatorPort: String
+        switch TransportID(reading: &list) {
+        case .port(let port)?: initiatorPort = self.persistent.name(port)
+        case .device(let name)? where self.persistent.ignoresISID: initiatorPort = name
+        case .device, nil: return self.check(.invalidFieldInParameterList(24))
         }
         let heir = PersistentReservations.NexusPorts(
             initiatorPort: initiatorPort,
@@ -127,7 +137,7 @@ extension LogicalUnit {
         guard self.ports.mayHave(.init(targetName: nexus.targetName.lowercased(), relativePort: targetPort)) else {
             return self.check(.invalidFieldInParameterList(18))
         }
-        guard heir != nexus.ports else { return self.check(.invalidFieldInParameterList(24)) }
+        guard heir != self.persistent.ports(of: nexus) else { return self.check(.invalidFieldInParameterList(24)) }
         if let known = self.persistent.registrations.firstIndex(where: { $0.port == heir }) {
             self.persistent.registrations[known].key = actionKey
         } else {
@@ -140,7 +150,7 @@ extension LogicalUnit {
         if flags & 0x02 != 0 {  // UNREG
             self.persistent.registrations.remove(at: index)
         }
-        self.persistent.isActivated = outlivesPower
+        self.persistent.isActivated = self.outlivesPower(outlivesPower)
         self.persistent.countChange()
         return .finish(.good)
     }

@@ -80,12 +80,8 @@ extension LogicalUnit {
     /// The nexuses that exist now and that the registrations belong to.
     func liveNexuses(of registrations: [Registration], except id: UInt64) -> [UInt64] {
         self.nexuses.values.filter { nexus in
-            nexus.id != id
-                && registrations.contains { registration in
-                    registration.port.initiatorPort == nexus.ports.initiatorPort
-                        && (registration.port.targetPort == nil
-                            || registration.port.targetPort == nexus.ports.targetPort)
-                }
+            let ports = self.persistent.ports(of: nexus)
+            return nexus.id != id && registrations.contains { $0.port.covers(ports) }
         }.map(\.id)
     }
 

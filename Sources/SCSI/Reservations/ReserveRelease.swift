@@ -5,16 +5,16 @@ extension CommandDescriptor {
     /// RESERVE and RELEASE (SPC-2). Third-party reservations and extents went out of use with them.
     static let reserveRelease: [CommandDescriptor] = [
         CommandDescriptor(
-            "RESERVE (6)", [0x16, 0x00, 0x00, 0x00, 0x00, 0x04], .writes,
+            "RESERVE (6)", [0x16, 0x00, 0x00, 0x00, 0x00, 0x04], .writes, .reservations,
             handler: { unit, cdb, nexus in unit.reserve(cdb, nexus) }),
         CommandDescriptor(
-            "RELEASE (6)", [0x17, 0x00, 0x00, 0x00, 0x00, 0x04], .always,
+            "RELEASE (6)", [0x17, 0x00, 0x00, 0x00, 0x00, 0x04], .always, .reservations,
             handler: { unit, cdb, nexus in unit.release(cdb, nexus) }),
         CommandDescriptor(
-            "RESERVE (10)", [0x56, 0x00, 0x00, 0x00, 0x00, 0x00, 0x00, 0x00, 0x00, 0x04], .writes,
+            "RESERVE (10)", [0x56, 0x00, 0x00, 0x00, 0x00, 0x00, 0x00, 0x00, 0x00, 0x04], .writes, .reservations,
             handler: { unit, cdb, nexus in unit.reserve(cdb, nexus) }),
         CommandDescriptor(
-            "RELEASE (10)", [0x57, 0x00, 0x00, 0x00, 0x00, 0x00, 0x00, 0x00, 0x00, 0x04], .always,
+            "RELEASE (10)", [0x57, 0x00, 0x00, 0x00, 0x00, 0x00, 0x00, 0x00, 0x00, 0x04], .always, .reservations,
             handler: { unit, cdb, nexus in unit.release(cdb, nexus) }),
     ]
 }

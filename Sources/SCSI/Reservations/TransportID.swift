@@ -38,12 +38,13 @@ enum TransportID {
         }
     }
 
+    /// - Parameter initiatorPort: a port's name, or an initiator's where its ports are not told apart.
     static func encode(_ initiatorPort: String) -> ByteBuffer {
         var name = ByteBuffer(string: initiatorPort)
         name.writeRepeatingByte(0, count: 4 - name.readableBytes % 4)
         if name.readableBytes < 20 { name.writeRepeatingByte(0, count: 20 - name.readableBytes) }
         var buffer = ByteBuffer()
-        buffer.writeInteger(UInt8(0x45))
+        buffer.writeInteger(UInt8(initiatorPort.utf8.firstRange(of: ",i,0x".utf8) == nil ? 0x05 : 0x45))
         buffer.writeInteger(UInt8(0))
         buffer.writeInteger(UInt16(clamping: name.readableBytes))
         buffer.writeImmutableBuffer(name)

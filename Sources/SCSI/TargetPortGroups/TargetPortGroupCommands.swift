@@ -8,11 +8,11 @@ extension CommandDescriptor {
     static let targetPortGroups: [CommandDescriptor] = [
         CommandDescriptor(
             "REPORT TARGET PORT GROUPS", [0xA3, 0xEA, 0x00, 0x00, 0x00, 0x00, 0xFF, 0xFF, 0xFF, 0xFF, 0x00, 0x04],
-            serviceAction: 0x0A, .always,
+            serviceAction: 0x0A, .always, .targetPortGroups,
             handler: { unit, cdb, _ in unit.reportTargetPortGroups(cdb) }),
         CommandDescriptor(
             "SET TARGET PORT GROUPS", [0xA4, 0x0A, 0x00, 0x00, 0x00, 0x00, 0xFF, 0xFF, 0xFF, 0xFF, 0x00, 0x04],
-            serviceAction: 0x0A, .writes,
+            serviceAction: 0x0A, .writes, .targetPortGroups,
             handler: { unit, cdb, _ in unit.setTargetPortGroups(cdb) }),
     ]
 }

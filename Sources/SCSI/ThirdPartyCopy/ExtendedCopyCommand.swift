@@ -12,7 +12,7 @@ extension CommandDescriptor {
             [
                 0x83, 0x00, 0x00, 0x00, 0x00, 0x00, 0x00, 0x00, 0x00, 0x00, 0xFF, 0xFF, 0xFF, 0xFF, 0x00, 0x04,
             ],
-            serviceAction: 0x00, .writes,
+            serviceAction: 0x00, .writes, .thirdPartyCopy,
             handler: { unit, cdb, _ in unit.extendedCopy(cdb) })
     ]
 }
@@ -71,7 +71,7 @@ extension LogicalUnit {
 
     /// Whether `device` is a name of this unit.
     package func isNamed(by device: CopyDevice) -> Bool {
-        guard device.association == 0, !self.settings.passesThrough else { return false }
+        guard device.association == 0, !self.settings.passesThrough, self.offers(.thirdPartyCopy) else { return false }
         switch device.designatorType {
         case 0x1: return device.codeSet == 0x2 && device.designator == Array(self.t10Designator.readableBytesView)
         case 0x3: return device.codeSet == 0x1 && device.designator == Array(self.naaDesignator.readableBytesView)

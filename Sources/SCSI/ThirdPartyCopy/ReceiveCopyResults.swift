@@ -8,16 +8,18 @@ extension CommandDescriptor {
     /// RECEIVE COPY RESULTS (SPC-4), as its service actions are called there.
     static let receiveCopyResults: [CommandDescriptor] = [
         CommandDescriptor(
-            "RECEIVE COPY STATUS (LID1)", receiveCopyResultsUsage(0x00), serviceAction: 0x00, .always,
+            "RECEIVE COPY STATUS (LID1)", receiveCopyResultsUsage(0x00), serviceAction: 0x00, .always, .thirdPartyCopy,
             handler: { unit, cdb, nexus in unit.receiveCopyStatus(cdb, nexus.id) }),
         CommandDescriptor(
-            "RECEIVE COPY DATA (LID1)", receiveCopyResultsUsage(0x01), serviceAction: 0x01, .always,
+            "RECEIVE COPY DATA (LID1)", receiveCopyResultsUsage(0x01), serviceAction: 0x01, .always, .thirdPartyCopy,
             handler: { unit, cdb, nexus in unit.receiveCopyData(cdb, nexus.id) }),
         CommandDescriptor(
             "RECEIVE COPY OPERATING PARAMETERS", receiveCopyResultsUsage(0x03), serviceAction: 0x03, .always,
+            .thirdPartyCopy,
             handler: { unit, cdb, _ in unit.receiveCopyOperatingParameters(cdb) }),
         CommandDescriptor(
             "RECEIVE COPY FAILURE DETAILS (LID1)", receiveCopyResultsUsage(0x04), serviceAction: 0x04, .always,
+            .thirdPartyCopy,
             handler: { unit, cdb, nexus in unit.receiveCopyFailureDetails(cdb, nexus.id) }),
     ]
 

@@ -23,12 +23,12 @@ final class ServerUnderTest: Sendable {
         _ stores: [any BlockStore], times: ServerTimes = .patient,
         portal: Portal = Portal(host: "127.0.0.1", port: 0),
         access: AccessRules = .anyone, keeper: UnitKeeper? = nil, maxSessions: Int = ServerLimits.connections,
-        spaceInterval: TimeAmount = ServerLimits.spaceInterval,
+        spaceInterval: TimeAmount = ServerLimits.spaceInterval, settings: LogicalUnitSettings = LogicalUnitSettings(),
         _ body: (ServerUnderTest) async throws -> Void
     ) async throws {
         let test = try await ServerUnderTest(
             stores, times: times, portal: portal, access: access, keeper: keeper, maxSessions: maxSessions,
-            spaceInterval: spaceInterval)
+            spaceInterval: spaceInterval, settings: settings)
         var failure: (any Error)?
         do { try await body(test) } catch { failure = error }
         // A test that failed may have left requests in its store.
@@ -41,7 +41,7 @@ final class ServerUnderTest: Sendable {
 
     private init(
         _ stores: [any BlockStore], times: ServerTimes, portal: Portal, access: AccessRules,
-        keeper: UnitKeeper?, maxSessions: Int, spaceInterval: TimeAmount
+        keeper: UnitKeeper?, maxSessions: Int, spaceInterval: TimeAmount, settings: LogicalUnitSettings
     ) async throws {
         let log = EventLog()
         self.log = log
@@ -54,7 +54,7 @@ final class ServerUnderTest: Sendable {
             ServedUnit(
                 identity: LogicalUnitIdentity(
                     product: "disk\(index)", serial: "0000000\(index)-0000-4000-8000-000000000000"),
-                store: store, keeper: keeper, spaceInterval: spaceInterval)
+                store: store, settings: settings, keeper: keeper, spaceInterval: spaceInterval)
         }
         self.portal = try await self.server.listen(portal)
         await self.server.setTarget(self.target(access: access))
