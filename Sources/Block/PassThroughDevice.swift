@@ -7,6 +7,9 @@ public import NIOCore
 public protocol PassThroughDevice: AnyObject, Sendable {
     /// Has the device perform `command` and reports its answer exactly once, inline or later, on any thread.
     func perform(_ command: DeviceCommand, completion: @escaping @Sendable (DeviceAnswer) -> Void)
+
+    /// Resets the device, which ends its commands, and reports why it could not be, exactly once, on any thread.
+    func reset(completion: @escaping @Sendable (BlockError?) -> Void)
 }
 
 /// A command for a device.

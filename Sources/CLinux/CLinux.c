@@ -154,3 +154,9 @@ int clinux_scsi(int fd, struct clinux_scsi_command *command) {
     command->host_status = header.host_status;
     return 0;
 }
+
+int clinux_scsi_reset(int fd) {
+    // 0x100 is the kernel's SG_SCSI_RESET_NO_ESCALATE, which glibc's header has not.
+    int what = SG_SCSI_RESET_DEVICE | 0x100;
+    return ioctl(fd, SG_SCSI_RESET, &what) < 0 ? -errno : 0;
+}

@@ -1,7 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 // SPDX-FileCopyrightText: the Apus authors
 
+import Block
 import ISCSI
+import Logging
 import NIOCore
 import SCSI
 
@@ -59,10 +61,27 @@ extension ConnectionHandler {
         let aborted = units.flatMap { unit in
             self.server.abortTasks(of: unit, except: self.session.id) + [self.live.abortTasks(of: unit)]
         }
+        // What a device does not answer would not end without it.
+        let devices = units.compactMap(self.resetDevice)
         for unit in units {
             unit.withUnit { $0.reset() }
         }
-        self.answer(request, when: aborted, thenEndingSessions: endsSessions)
+        self.answer(request, when: aborted + devices, thenEndingSessions: endsSessions)
+    }
+
+    /// Tells when the device behind `unit`, if it is one, has been reset or cannot be.
+    private func resetDevice(_ unit: ServedUnit) -> EventLoopFuture<Void>? {
+        guard let device = unit.store as? any PassThroughDevice else { return nil }
+        let promise = self.loop.makePromise(of: Void.self)
+        let logger = self.server.logger
+        device.reset { error in
+            if let error {
+                logger.warning(
+                    "a LOGICAL UNIT RESET ended tasks here, not on the device", metadata: ["error": "\(error)"])
+            }
+            promise.succeed()
+        }
+        return promise.futureResult
     }
 
     /// Ends tasks without an answer.

@@ -21,6 +21,7 @@ private final class ScriptedDevice: BlockStore, PassThroughDevice {
         var isHolding = false
         var held: [@Sendable () -> Void] = []
         var commands: [DeviceCommand] = []
+        var resets = 0
     }
 
     init(_ answer: @escaping @Sendable (DeviceCommand) -> DeviceAnswer) {
@@ -28,6 +29,14 @@ private final class ScriptedDevice: BlockStore, PassThroughDevice {
     }
 
     var commands: [DeviceCommand] { self.state.withLock(\.commands) }
+    var resets: Int { self.state.withLock(\.resets) }
+
+    /// What is held is answered by it.
+    func reset(completion: @escaping @Sendable (BlockError?) -> Void) {
+        self.state.withLock { $0.resets += 1 }
+        self.release()
+        completion(nil)
+    }
 
     /// From now on answers are kept until `release`.
     func hold() { self.state.withLock { $0.isHolding = true } }
@@ -111,21 +120,20 @@ struct PassThroughTests {
         }
     }
 
-    @Test func `a command that is aborted is answered no more, and the device may end it`() async throws {
+    @Test func `a command that is aborted is answered no more, and a reset of the device ends it`() async throws {
         let device = Self.answering(DeviceStatus(status: 0))
         try await ServerUnderTest.run([device]) { test in
             let socket = try await InitiatorSocket.ready(test.portal)
             device.hold()
             socket.begin([0x08, 0, 0, 1, 0, 0], read: 256)
             while device.commands.last?.cdb.first != 0x08 { await Task.yield() }
-            // LOGICAL UNIT RESET; the ping's answer tells that it has come.
+            // LOGICAL UNIT RESET.
             var reset = Request.taskManagement(
                 5, tag: socket.initiator.freshTag(), referencedTag: 0xffff_ffff, referencedCmdSN: 0)
             reset.setLUN(0)
             socket.send(reset, isImmediate: true)
-            try await socket.expectAlive()
-            device.release()
             #expect(try await socket.receive().header.opcode == .taskManagementResponse)
+            #expect(device.resets == 1)
             let after = try await socket.execute(testUnitReady)
             #expect(after.sense.first == 0x06)
         }

@@ -56,6 +56,19 @@ package final class PassThroughStore: BlockStore, PassThroughDevice {
         }
     }
 
+    /// On a thread of others: those of this store may all wait for the device.
+    package func reset(completion: @escaping @Sendable (BlockError?) -> Void) {
+        NIOThreadPool.singleton.submit { _ in
+            let result = clinux_scsi_reset(self.descriptor.rawValue)
+            guard result != 0 else { return completion(nil) }
+            let isForbidden = -result == EACCES || -result == EPERM
+            let reason =
+                isForbidden
+                ? "that is the right of root, or of CAP_SYS_ADMIN and CAP_SYS_RAWIO" : "\(Errno(rawValue: -result))"
+            completion(BlockError(.unavailable, "reset \(self.path)", reason: reason))
+        }
+    }
+
     package func close() throws(BlockError) {
         do {
             try self.pool.syncShutdownGracefully()

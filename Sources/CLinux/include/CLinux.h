@@ -82,4 +82,7 @@ struct clinux_scsi_command {
 // SG_IO: has the SCSI device behind `fd` perform a command, and waits for it.
 int clinux_scsi(int fd, struct clinux_scsi_command *command);
 
+// SG_SCSI_RESET: resets the SCSI device behind `fd`, and nothing beside it.
+int clinux_scsi_reset(int fd);
+
 #endif
