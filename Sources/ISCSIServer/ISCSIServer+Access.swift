@@ -112,9 +112,11 @@ extension Portal {
         guard let endpoint = self.endpoint,
             listening.contains(where: { $0.endpoint == endpoint || $0.endpoint?.isWildcard(for: endpoint) ?? false })
         else { return nil }
+        // A link-local address is good on its link alone; by which interface, each host says for itself (RFC 4007 §6).
+        guard !endpoint.isLinkLocal || endpoint.scope == route.local?.scope else { return nil }
         let isNear = endpoint.isIPv4 == route.local?.isIPv4
-        guard endpoint.isUnspecified else { return (self, isNear) }
-        guard isNear, let host = route.localHost else { return nil }
-        return (Portal(host: host, port: self.port), isNear)
+        let host = endpoint.isUnspecified ? route.localHost : self.host
+        guard let host, isNear || !endpoint.isUnspecified else { return nil }
+        return (Portal(host: String(host.prefix { $0 != "%" }), port: self.port), isNear)
     }
 }

@@ -151,8 +151,14 @@ struct ValidationTests {
             path: "targets[0].tpgs[0].portals[0].ip_address",
             patch: """
                 {"targets":[{"fabric":"iscsi","wwn":"iqn.2023-04.com.example:t","tpgs":[{"tag":1,
-                "portals":[{"ip_address":"fe80::1%eth0","port":3260}]}]}]}
-                """, words: "one interface only"),
+                "portals":[{"ip_address":"fe80::1","port":3260}]}]}]}
+                """, words: "name the one that is meant: fe80::1%eth0"),
+        Flaw(
+            path: "targets[0].tpgs[0].portals[0].ip_address",
+            patch: """
+                {"targets":[{"fabric":"iscsi","wwn":"iqn.2023-04.com.example:t","tpgs":[{"tag":1,
+                "portals":[{"ip_address":"fd00::1%eth0","port":3260}]}]}]}
+                """, words: "numeric"),
         Flaw(
             path: "targets[0].tpgs[0].node_acls[0].mapped_luns[0].tpg_lun",
             patch: """

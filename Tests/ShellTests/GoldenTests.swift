@@ -184,7 +184,7 @@ struct TreeState: Sendable, CustomTestStringConvertible {
             "/iscsi create iqn.2023-04.com.example:server", "\(target) create 7", "\(target) create 2",
             "\(target)/tpg7 disable", "\(target)/tpg2/portals create 10.0.0.1",
             "\(target)/tpg2/portals create 10.0.0.1 3261",
-            "\(target)/tpg2/portals create ::1 860", "\(target)/tpg2/portals create fe80::1 3260",
+            "\(target)/tpg2/portals create ::1 860", "\(target)/tpg2/portals create fe80::1%eth0 3260",
         ])
 
     static let many = TreeState(

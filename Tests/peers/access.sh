@@ -140,4 +140,47 @@ check "a target that is removed parts with its sessions" parts 3 shell /iscsi de
 second=$((first + 1))
 check "a target comes back" groups
 check "a daemon that stops parts with its sessions" parts 3 kill -TERM "$daemon"
+# A portal on an IPv6 link-local address, in a namespace with two links of which each has the same address.
+if [ "$(id -u)" -eq 0 ]; then
+    links() {
+        ip netns add "$space" && ip netns add "$space.far" || return 1
+        local link
+        for link in left right; do
+            ip -n "$space" link add "$link" type veth peer name "$link" netns "$space.far" || return 1
+            ip -n "$space" address add fe80::1/64 dev "$link" nodad && ip -n "$space" link set "$link" up || return 1
+            ip -n "$space.far" address add fe80::2/64 dev "$link" nodad && ip -n "$space.far" link set "$link" up ||
+                return 1
+        done
+    }
+    space=apus-link.$$
+    unlink() { ip netns del "$space"; ip netns del "$space.far"; }
+    trap 'unlink 2>/dev/null; cleanup' EXIT
+    local=(--config "$work/local.json" --state "$work/local" --socket "$work/local.sock")
+    near() { ip netns exec "$space" "$apus" shell "${local[@]}" "$@"; }
+    local_target=iqn.2026-11.org.example:local
+    served() {
+        ip netns exec "$space" "$apus" serve "${local[@]}" 2>"$work/local.log" &
+        pids+=("$!")
+        for _ in $(seq 200); do
+            ! "$apus" status "${local[@]}" >/dev/null 2>&1 || break
+            sleep 0.05
+        done
+        near /backstores/ramdisk create r 16M && near set global auto_add_default_portal=false &&
+            near /iscsi create "$local_target" && near "/iscsi/$local_target/tpg1" set attribute generate_node_acls=1 &&
+            near "/iscsi/$local_target/tpg1/luns" create /backstores/ramdisk/r &&
+            near "/iscsi/$local_target/tpg1/portals" create fe80::1%left
+    }
+    discovers() { ip netns exec "$space.far" "$apus" initiator discover "iscsi://[fe80::1%$1]:3260"; }
+    check "two links with the same address are made" links
+    check "a portal is made on a link-local address of one" served
+    check "without its interface it is refused" says \
+        "fe80::1 is an address on each interface: name the one that is meant, fe80::1%eth0" \
+        near "/iscsi/$local_target/tpg1/portals" create fe80::1
+    check "an initiator on that link discovers the target there" eval 'discovers left | grep -F "$local_target"'
+    check "by the address without our name of the interface" eval \
+        'discovers left | grep -F "[fe80::1]:3260" && ! discovers left | grep "%"'
+    check "one on the other link does not" eval '! discovers right | grep -F "$local_target"'
+    check "the portal goes" near "/iscsi/$local_target/tpg1/portals" delete fe80::1%left 3260
+    check "and nobody listens there" eval '! discovers left | grep -F "$local_target"'
+fi
 finish

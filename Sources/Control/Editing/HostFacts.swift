@@ -23,7 +23,15 @@ enum HostFacts {
     /// The numeric addresses of the interfaces; nil where the system does not tell.
     static func addresses() -> [String]? {
         let devices = try? System.enumerateDevices()
-        return devices.map { Array(Set($0.compactMap { $0.address?.ipAddress })).sorted() }
+        return devices.map { devices in
+            Set(
+                devices.compactMap { device in
+                    device.address?.ipAddress.map { text in
+                        IPAddress(text)?.isLinkLocal ?? false ? "\(text.prefix { $0 != "%" })%\(device.name)" : text
+                    }
+                }
+            ).sorted()
+        }
     }
 
     /// The size of a file or block device; nil where there is none.
@@ -38,7 +46,7 @@ enum HostFacts {
 extension Configuration {
     func changed(
         by change: Change, in context: TreeContext
-    ) throws(ChangeFailure) -> (configuration: Configuration, messages: [String]) {
+    ) throws(ChangeFailure) -> ChangedConfiguration {
         do throws(ChangeRefusal) {
             return try self.applying(change, in: context)
         } catch {

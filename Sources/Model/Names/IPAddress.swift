@@ -5,17 +5,27 @@
 package struct IPAddress: Hashable, Sendable, CustomStringConvertible {
     /// 4 or 16 bytes in network order.
     package let bytes: [UInt8]
+    /// The interface that a link-local address is one of, as in `fe80::1%eth0` (RFC 4007 §11).
+    package let zone: String?
 
     /// Reads dotted decimal, or RFC 4291 §2.2 text with or without brackets.
     package init?(_ text: String) {
         if let bytes = Self.ipv4(text[...]) {
             self.bytes = bytes
+            self.zone = nil
             return
         }
         var inner = text[...]
         if inner.first == "[", inner.last == "]" { inner = inner.dropFirst().dropLast() }
-        guard let bytes = Self.ipv6(inner) else { return nil }
+        let halves = inner.split(separator: "%", maxSplits: 1, omittingEmptySubsequences: false)
+        guard let first = halves.first, let bytes = Self.ipv6(first) else { return nil }
         self.bytes = bytes
+        self.zone = halves.count == 2 ? String(halves[1]) : nil
+        guard let zone else { return }
+        let isName = (1...Limits.interfaceNameBytes).contains(zone.utf8.count)
+        guard isName, zone.utf8.allSatisfy({ (0x21...0x7E).contains($0) && !"/]%:".utf8.contains($0) }),
+            self.isLinkLocal
+        else { return nil }
     }
 
     package var isIPv4: Bool { self.bytes.count == 4 }
@@ -53,8 +63,9 @@ package struct IPAddress: Hashable, Sendable, CustomStringConvertible {
         func text(_ part: ArraySlice<UInt16>) -> String {
             part.map { String($0, radix: 16) }.joined(separator: ":")
         }
-        guard !longest.isEmpty else { return text(groups[...]) }
-        return text(groups[..<longest.lowerBound]) + "::" + text(groups[longest.upperBound...])
+        let suffix = self.zone.map { "%" + $0 } ?? ""
+        guard !longest.isEmpty else { return text(groups[...]) + suffix }
+        return text(groups[..<longest.lowerBound]) + "::" + text(groups[longest.upperBound...]) + suffix
     }
 
     private static func ipv4(_ text: Substring) -> [UInt8]? {

@@ -8,7 +8,7 @@ package struct IPNetwork: Hashable, Sendable, CustomStringConvertible {
 
     package init?(_ text: String) {
         let halves = text.split(separator: "/", omittingEmptySubsequences: false)
-        guard halves.count <= 2, let address = IPAddress(String(halves[0])) else { return nil }
+        guard halves.count <= 2, let address = IPAddress(String(halves[0])), address.zone == nil else { return nil }
         let bits = address.bytes.count * 8
         guard halves.count == 2 else {
             self.address = address
