@@ -16,6 +16,8 @@ import ServiceLifecycle
 package struct APIService: Service {
     private let daemon: Daemon
     private let place: Place
+    /// A socket that listens at the place already.
+    private let inherited: CInt?
     private let logger: Logger
     private let isServing: @Sendable () async -> Void
 
@@ -26,26 +28,32 @@ package struct APIService: Service {
 
     /// `isServing` is called once requests are answered.
     package init(
-        daemon: Daemon, socketPath: String, logger: Logger, isServing: @escaping @Sendable () async -> Void = {}
+        daemon: Daemon, socketPath: String, inherited: CInt? = nil, logger: Logger,
+        isServing: @escaping @Sendable () async -> Void = {}
     ) {
-        self.init(daemon: daemon, place: .socket(socketPath), logger: logger, isServing: isServing)
+        self.init(
+            daemon: daemon, place: .socket(socketPath), inherited: inherited, logger: logger, isServing: isServing)
     }
 
     /// For those who know the token in the state folder.
     ///
     /// - Throws: where token, certificate or key cannot be read or made.
     package init(
-        daemon: Daemon, network: NetworkAPI, stateFolder: String, logger: Logger,
+        daemon: Daemon, network: NetworkAPI, inherited: CInt? = nil, stateFolder: String, logger: Logger,
         isServing: @escaping @Sendable () async -> Void = {}
     ) throws {
         let identity = try NetworkIdentity(network, stateFolder: stateFolder)
         let token = try APIToken(stateFolder: stateFolder)
-        self.init(daemon: daemon, place: .network(network, identity, token), logger: logger, isServing: isServing)
+        self.init(
+            daemon: daemon, place: .network(network, identity, token), inherited: inherited, logger: logger,
+            isServing: isServing)
     }
 
     private init(
-        daemon: Daemon, place: Place, logger: Logger, isServing: @escaping @Sendable () async -> Void
+        daemon: Daemon, place: Place, inherited: CInt?, logger: Logger,
+        isServing: @escaping @Sendable () async -> Void
     ) {
+        self.inherited = inherited
         self.isServing = isServing
         self.daemon = daemon
         self.place = place
@@ -57,6 +65,8 @@ package struct APIService: Service {
         var quiet = self.logger
         quiet.logLevel = max(quiet.logLevel, .warning)
         switch self.place {
+        case .socket where self.inherited != nil: try await self.serveInherited(quiet)
+        case .network where self.inherited != nil: try await self.serveInherited(quiet)
         case .socket(let path):
             let application = Application(
                 router: Routes.router(self.daemon),
@@ -86,6 +96,36 @@ package struct APIService: Service {
             } catch let error as IOError {
                 let error = PortalError(Portal(address), error)
                 throw FileProblem(.inUse, "the API cannot listen at \(address): \(error.cause); \(error.remedy)")
+            }
+        }
+    }
+
+    /// Whose socket it is, who may use it and whether it stays is the service manager's business.
+    private func serveInherited(_ logger: Logger) async throws {
+        guard let inherited else { return }
+        switch self.place {
+        case .socket(let path):
+            let child = HTTP1Channel(responder: responder(Routes.router(self.daemon), logger))
+            try await InheritedServer(descriptor: inherited, child: child, logger: logger) { channel in
+                self.logger.notice(
+                    "serving; the API is at \(channel.localAddress?.pathname ?? path), which was handed over")
+                await self.isServing()
+            }.run()
+        case .network(let network, let identity, let token):
+            let plain = HTTP1Channel(
+                responder: responder(Routes.router(self.daemon, for: token), logger),
+                configuration: .init(idleTimeout: .seconds(Limits.networkIdleSeconds)))
+            let announce: @Sendable (any Channel) async -> Void = { channel in
+                await self.announce(identity, network.address, port: channel.localAddress?.port)
+                await self.isServing()
+            }
+            if let tls = identity.tls {
+                let child = try TLSChannel(plain, tlsConfiguration: tls)
+                try await InheritedServer(descriptor: inherited, child: child, logger: logger, isServing: announce)
+                    .run()
+            } else {
+                try await InheritedServer(descriptor: inherited, child: plain, logger: logger, isServing: announce)
+                    .run()
             }
         }
     }

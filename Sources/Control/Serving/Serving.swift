@@ -42,7 +42,14 @@ package struct Serving: Sendable {
     package func run() async throws {
         let lock = try ConfigurationLock(of: ConfigurationFile(path: self.options.daemon.configurationPath))
         defer { withExtendedLifetime(lock) {} }
-        try await self.prepareSocket()
+        let inherited = try InheritedSockets(environment: Self.environment)
+        if inherited.local == nil { try await self.prepareSocket() }
+        guard inherited.network == nil || self.options.network != nil else {
+            throw FileProblem(
+                .badContent,
+                "a socket of TCP was handed over; name its address with --api-listen, or take it out of apus.socket"
+            )
+        }
         let pool = NIOThreadPool(numberOfThreads: Limits.storeThreads)
         pool.start()
         let logger = self.logger
@@ -55,12 +62,15 @@ package struct Serving: Sendable {
         }
         let network = try self.options.network.map {
             try APIService(
-                daemon: daemon, network: $0, stateFolder: self.options.daemon.stateFolder, logger: logger)
+                daemon: daemon, network: $0, inherited: inherited.network, stateFolder: self.options.daemon.stateFolder,
+                logger: logger)
         }
         // The store's writes end when the daemon has stopped, and with them the pool's work.
         try await Self.closing(pool) {
             try await daemon.start()
-            let api = APIService(daemon: daemon, socketPath: self.options.socketPath, logger: logger) {
+            let api = APIService(
+                daemon: daemon, socketPath: self.options.socketPath, inherited: inherited.local, logger: logger
+            ) {
                 notice.send(.ready(await daemon.summary))
             }
             let own: [any Service] = [
