@@ -26,10 +26,36 @@ struct MonitoringTests {
         #expect(routes == (try Self.documented()))
     }
 
+    @Test func `it has the verbs that the shell has`() throws {
+        let line = try Self.lines().first { $0.contains("verb: {enum: [") } ?? ""
+        let verbs = line.drop { $0 != "[" }.dropFirst().prefix { $0 != "]" }.split(separator: ", ").map(String.init)
+        #expect(Set(verbs) == Set(Configuration.changingVerbs))
+    }
+
+    @Test func `the tree is told as the shell shows it, without secrets`() async throws {
+        let acl = NodeACL(nodeWWN: "iqn.2026-11.org.example:n", chapUserID: "user", chapPassword: "secret-of-user")
+        let target = Target(
+            wwn: "iqn.2026-11.org.example:t", portalGroups: [PortalGroup(tag: 1, nodeACLs: [acl], portals: [])])
+        let stage = try Stage(Configuration(targets: [target]))
+        try await stage.daemon.start()
+        let root = try #require(await stage.daemon.tree(TreePath("/"), depth: 1))
+        #expect(root.node.children.map(\.name) == ["backstores", "iscsi"])
+        #expect(root.node.children.flatMap(\.children).isEmpty)
+        #expect(root.saved == nil)
+        let path = TreePath("/iscsi/iqn.2026-11.org.example:t/tpg1/acls/iqn.2026-11.org.example:n")
+        let node = try #require(await stage.daemon.tree(path, depth: nil))
+        #expect(node.settings["auth"]?["userid"] == "user")
+        #expect(node.settings["auth"]?["password"] == "(hidden)")
+        #expect(node.settings["attribute"]?["nopin_timeout"] == "15")
+        let text = String(buffer: try JSONText.line(node))
+        #expect(text.contains("chap_userid") && !text.contains("secret-of-user"))
+        #expect(await stage.daemon.tree(TreePath("/iscsi/nosuch"), depth: nil) == nil)
+        await stage.daemon.stop()
+    }
+
     /// Paths and methods of docs/openapi.yaml, by their indentation.
     private static func documented() throws -> Set<String> {
-        let file = #filePath.split(separator: "/").dropLast(3).map { "/" + $0 }.joined() + "/docs/openapi.yaml"
-        let lines = String(buffer: try SystemFiles.read(file)).split(separator: "\n")
+        let lines = try Self.lines()
         var path = ""
         var found: Set<String> = []
         for line in lines {
@@ -40,6 +66,11 @@ struct MonitoringTests {
             }
         }
         return found
+    }
+
+    private static func lines() throws -> [Substring] {
+        let file = #filePath.split(separator: "/").dropLast(3).map { "/" + $0 }.joined() + "/docs/openapi.yaml"
+        return String(buffer: try SystemFiles.read(file)).split(separator: "\n")
     }
 
     @Test func `events are told to those who listen, a slow one loses the oldest`() async throws {

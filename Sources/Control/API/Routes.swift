@@ -17,6 +17,7 @@ enum Routes {
         if let token { router.add(middleware: TokenCheck(token: token)) }
         let api = router.group("v1")
         Self.addWatching(daemon, to: router, api)
+        Self.addTree(daemon, to: api)
         api.get("status") { _, _ in try Self.answer(await daemon.status()) }
         api.get("configuration") { _, _ in
             let report = await daemon.configurationReport()
