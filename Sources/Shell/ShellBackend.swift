@@ -8,8 +8,6 @@ package import Model
 package protocol ShellBackend: Sendable {
     /// Where the configuration is kept.
     var configurationPath: String { get }
-    /// How many earlier ones are kept beside it.
-    var versionsKept: Int { get }
     func configuration() async throws -> ConfigurationReport
     /// Makes a change, or throws why not: a `ShellError` where that is what the user asked for.
     func change(_ request: ChangeRequest) async throws -> ChangeReport

@@ -87,8 +87,6 @@ private struct Owner: ShellBackend {
         try ConfigurationFile.change(from: path)
     }
 
-    var versionsKept: Int { Control.Limits.versionsKept }
-
     func save(_ configuration: Configuration, to path: String) throws {
         try ConfigurationFile.export(configuration, to: path)
     }

@@ -234,6 +234,29 @@ struct TerminalTests {
         #expect(second.terminationStatus == 0)
     }
 
+    @Test func `^C drops the line, and what was typed before it does nothing`() throws {
+        let place = try Place()
+        let terminal = try Terminal()
+        let process = try self.start(place, on: terminal)
+        _ = terminal.read(until: "/> ")
+        terminal.press("/backstores/ramdisk create half 1M")
+        // What is typed is shown, so that it has come.
+        #expect(terminal.read(until: "half 1M").hasSuffix("half 1M"))
+        terminal.press("\u{3}")
+        _ = terminal.read(until: "/> ")
+        terminal.press("\u{3}\u{3}")
+        _ = terminal.read(until: "/> ")
+        _ = terminal.read(until: "/> ")
+        terminal.type("/backstores/ramdisk create whole 1M")
+        #expect(terminal.read(until: "Created ramdisk whole").hasSuffix("Created ramdisk whole"))
+        _ = terminal.read(until: "/> ")
+        terminal.type("exit")
+        process.waitUntilExit()
+        #expect(process.terminationStatus == 0)
+        let names = try Program.run(["shell", "ls", "/backstores/ramdisk"] + place.options).output
+        #expect(names.contains("whole") && !names.contains("half"))
+    }
+
     @Test func `a script ends at its first error, unless told to go on`() throws {
         let place = try Place()
         let script = "/backstores/ramdisk create a 1M\nbogus\n/backstores/ramdisk create b 1M\n"

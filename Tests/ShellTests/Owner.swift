@@ -25,22 +25,22 @@ actor Owner: ShellBackend {
     func change(_ request: ChangeRequest) async throws -> ChangeReport {
         let change = try Change.read(request.change)
         var context = TreeContext(
-            uuid: "00000000-1111-2222-3333-444444444444", addresses: ["10.0.0.1", "127.0.0.1", "::1", "fe80::1"])
+            uuid: "00000000-1111-2222-3333-444444444444", addresses: ["10.0.0.1", "127.0.0.1", "::1", "fe80::1%eth0"])
         if case .tree(let command) = change {
             context.mediumBytes = command.medium.flatMap { self.media[$0] }
             context.isDevice = command.medium?.hasPrefix("/dev/") == true
         }
-        let (changed, messages) = try self.present.applying(change, in: context)
+        let outcome = try self.present.applying(change, in: context)
+        let changed = outcome.configuration
         self.present = changed
         self.generation += 1
-        return ChangeReport(generation: self.generation, steps: [], problems: [], messages: messages)
+        return ChangeReport(generation: self.generation, steps: [], problems: [], outcome: outcome)
     }
 
     nonisolated func change(from path: String) throws -> Change {
         .replace(Configuration(storageObjects: [StorageObject(plugin: "ramdisk", name: path, size: 1 << 20)]))
     }
 
-    nonisolated let versionsKept = 10
     nonisolated func save(_ configuration: Configuration, to path: String) throws {}
     func bytes(of path: String) async -> UInt64? { self.media[path] }
     func status() async throws -> StatusReport? { self.report }

@@ -62,7 +62,7 @@ struct TranscriptTests {
                           o- 0.0.0.0:3260 ................................................. [OK]
                 /> exit
                 Global pref auto_save_on_exit=true
-                Last 10 configs saved in /etc/apus/saveconfig.json.history/.
+                Last 100 configs saved in /etc/apus/saveconfig.json.history/.
                 Configuration saved to /etc/apus/saveconfig.json
 
                 """)
@@ -148,7 +148,11 @@ struct TranscriptTests {
         ("/backstores/pscsi create p", "Missing required parameter dev: create dev=…"),
         (
             "/iscsi/iqn.2023-04.com.example:t/tpg1/portals create 10.0.0.9",
-            "portal 10.0.0.9:3260: no interface of this host has that address; addresses here: 10.0.0.1, 127.0.0.1, ::1, fe80::1"
+            "portal 10.0.0.9:3260: no interface of this host has that address; addresses here: 10.0.0.1, 127.0.0.1, ::1, fe80::1%eth0"
+        ),
+        (
+            "/iscsi/iqn.2023-04.com.example:t/tpg1/portals create fe80::1",
+            "fe80::1 is an address on each interface: name the one that is meant, fe80::1%eth0"
         ),
         ("/backstores/block delete nosuch", "No storage object named nosuch."),
         ("/iscsi create disk1", "WWN not valid as: iqn, naa, eui (it begins with none of iqn. eui. naa.)"),

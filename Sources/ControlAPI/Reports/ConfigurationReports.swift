@@ -44,12 +44,15 @@ package struct ChangeReport: Codable, Sendable, Hashable {
     package var problems: [Problem]
     /// What a verb of the shell says.
     package var messages: [String]
+    /// The path in the tree of what `create` made.
+    package var created: String?
 
-    package init(generation: Int, steps: [String], problems: [Problem], messages: [String] = []) {
+    package init(generation: Int, steps: [String], problems: [Problem], outcome: ChangedConfiguration? = nil) {
         self.generation = generation
         self.steps = steps
         self.problems = problems
-        self.messages = messages
+        self.messages = outcome?.messages ?? []
+        self.created = outcome?.created
     }
 }
 

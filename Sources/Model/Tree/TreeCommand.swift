@@ -75,9 +75,8 @@ extension Configuration {
     ]
 
     /// The configuration after `command`, and what the user is told.
-    package func performing(
-        _ command: TreeCommand, in context: TreeContext
-    ) throws(TreeRefusal) -> (configuration: Configuration, messages: [String]) {
+    package func performing(_ command: TreeCommand, in context: TreeContext) throws(TreeRefusal) -> ChangedConfiguration
+    {
         guard let location = self.location(of: TreePath(command.path)) else {
             throw TreeRefusal("No such path \(command.path)")
         }
@@ -95,8 +94,19 @@ extension Configuration {
         default: throw TreeRefusal("Command not found \(command.verb)")
         }
         try arguments.finish()
-        return (editor.configuration, editor.messages)
+        return ChangedConfiguration(
+            configuration: editor.configuration, messages: editor.messages,
+            created: editor.created.map { TreePath(command.path).child($0).description })
     }
+}
+
+/// What a change makes of a configuration.
+package struct ChangedConfiguration: Sendable {
+    package var configuration: Configuration
+    /// What whoever asked for it is told.
+    package var messages: [String] = []
+    /// The path of the node that there is now.
+    package var created: String?
 }
 
 /// The arguments of a verb, taken by name or else by position.

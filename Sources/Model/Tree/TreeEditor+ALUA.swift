@@ -18,6 +18,7 @@ extension TreeEditor {
         }
         self.configuration.storageObjects[index].aluaGroups.append(ALUAGroup(name: name, id: id))
         self.messages.append("Created ALUA group \(name).")
+        self.created = name
     }
 
     mutating func deleteALUAGroup(of index: Int, _ arguments: inout TreeArguments) throws(TreeRefusal) {

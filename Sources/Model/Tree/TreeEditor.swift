@@ -6,6 +6,8 @@ struct TreeEditor {
     var configuration: Configuration
     let context: TreeContext
     var messages: [String] = []
+    /// The name of the node that `create` made.
+    var created: String?
 
     init(configuration: Configuration, context: TreeContext) {
         self.configuration = configuration
@@ -71,8 +73,12 @@ struct TreeEditor {
             }
             self.messages.append("Created pscsi storage object \(name) using \(dev)")
         }
+        if try arguments.namedFlag("model_alias") == false {
+            object.attributes = (object.attributes ?? [:]).merging(["emulate_model_alias": .integer(0)]) { $1 }
+        }
         object.wwn = arguments.optional("wwn") ?? self.context.uuid
         self.configuration.storageObjects.append(object)
+        self.created = name
     }
 
     private static func size(_ text: String?) throws(TreeRefusal) -> Int? {
@@ -93,6 +99,7 @@ struct TreeEditor {
         self.configuration.targets.append(Target(wwn: name, portalGroups: []))
         self.messages.append("Created target \(name).")
         self.addGroup(tag: 1, to: self.configuration.targets.count - 1, terms)
+        self.created = name
     }
 
     private mutating func createGroup(in target: Int, _ arguments: inout TreeArguments) throws(TreeRefusal) {
@@ -104,6 +111,7 @@ struct TreeEditor {
         }
         guard !taken.contains(tag) else { throw TreeRefusal("TPG \(tag) already exists") }
         self.addGroup(tag: tag, to: target, terms)
+        self.created = "tpg\(tag)"
     }
 
     /// What the user's preferences say of new portal groups.
@@ -147,6 +155,7 @@ struct TreeEditor {
             self.messages += acl.mappedLUNs.map { "Created mapped LUN \($0.index)." }
         }
         self.configuration[index].nodeACLs.append(acl)
+        self.created = name
     }
 
     private mutating func createLUN(in index: GroupIndex, _ arguments: inout TreeArguments) throws(TreeRefusal) {
@@ -165,6 +174,7 @@ struct TreeEditor {
         let maps = try arguments.flag("add_mapped_luns") ?? true
         self.configuration[index].luns.append(LUN(index: number, storageObject: path))
         self.messages.append("Created LUN \(number).")
+        self.created = "lun\(number)"
         guard maps else { return }
         for acl in self.configuration[index].nodeACLs.indices {
             let name = self.configuration[index].nodeACLs[acl].nodeWWN
@@ -205,6 +215,9 @@ struct TreeEditor {
         guard let numeric = IPAddress(address) else {
             throw TreeRefusal("\(address) is not a numeric address: write 10.0.0.5, fd00::5, or 0.0.0.0 for all")
         }
+        guard !numeric.isLinkLocal || numeric.zone != nil else {
+            throw TreeRefusal("\(address) is an address on each interface: name the one that is meant, \(numeric)%eth0")
+        }
         let text = arguments.optional("ip_port")
         guard let port = text.map(Int.init) ?? 3260 else { throw TreeRefusal("\(text ?? "") is not a port") }
         let portal = NetworkPortal(ipAddress: address, port: port)
@@ -222,6 +235,7 @@ struct TreeEditor {
         if address == "0.0.0.0" { self.messages.append("Binding to INADDR_ANY (0.0.0.0)") }
         self.configuration[index].portals.append(portal)
         self.messages.append("Created network portal \(portal.nodeName).")
+        self.created = portal.nodeName
     }
 
     private mutating func createMapping(
@@ -242,6 +256,7 @@ struct TreeEditor {
                 MappedLUN(index: number, tpgLUN: lun, writeProtect: isProtected))
         }
         self.messages.append("Created Mapped LUN \(number).")
+        self.created = "mapped_lun\(number)"
     }
 
     /// The portal group's LUN that `source` names by its number or its backstore, which becomes one where it is none.

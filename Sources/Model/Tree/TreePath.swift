@@ -119,7 +119,9 @@ extension Configuration {
     }
 
     func storageObject(at path: String) -> StorageObject? {
-        self.storageObjects.first { $0.path == path }
+        let parts = TreePath(path).components
+        guard parts.count == 3, parts[0] == "backstores" else { return nil }
+        return self.storageObjects.first { $0.name == parts[2] && $0.plugin == parts[1] }
     }
 }
 

@@ -34,14 +34,14 @@ enum TreeSettings {
     static let objectAttributes: [String: String] = [
         "alua_support": "1", "block_size": "512", "emulate_3pc": "1", "emulate_caw": "1", "emulate_dpo": "1",
         "emulate_fua_read": "1", "emulate_fua_write": "1", "emulate_model_alias": "1", "emulate_pr": "1",
-        "emulate_rest_reord": "0", "emulate_tas": "1", "emulate_tpu": "1", "emulate_tpws": "1",
+        "emulate_rest_reord": "0", "emulate_rsoc": "1", "emulate_tas": "0", "emulate_tpu": "1", "emulate_tpws": "1",
         "emulate_ua_intlck_ctrl": "0", "emulate_write_cache": "0", "encrypt": "0", "enforce_pr_isids": "1",
         "force_pr_aptpl": "0",
         "is_nonrot": "1", "max_unmap_block_desc_count": "0", "max_unmap_lba_count": "0", "max_write_same_len": "0",
-        "optimal_sectors": "8192", "pgr_support": "1", "pi_prot_format": "0", "pi_prot_type": "0",
-        "pi_prot_verify": "0", "queue_depth": "128", "sparse": "1", "unmap_granularity": "0",
+        "optimal_sectors": "0", "pgr_support": "1", "pi_prot_format": "0", "pi_prot_type": "0",
+        "pi_prot_verify": "0", "queue_depth": "0", "sparse": "1", "unmap_granularity": "0",
         "unmap_granularity_alignment": "0",
-        "unmap_zeroes_data": "0",
+        "unmap_zeroes_data": "1",
     ]
 
     static let auth: [String: String] = [
@@ -50,10 +50,13 @@ enum TreeSettings {
 
     static let discovery: [String: String] = Self.auth.merging(["enable": "0"]) { own, _ in own }
 
+    /// Of targetcli's preferences, what belongs to the configuration rather than to whoever uses the shell.
+    static let global = ["max_backup_files": String(Limits.versionsKept)]
+
     /// The group of its backstore that a LUN is in.
     static let groupOfLUN = "alua_tg_pt_gp_name"
 
-    /// All groups of settings, of which a node has some.
+    /// All groups of settings, of which a node has some; `global` is the same wherever one stands.
     static let groups = ["alua", "attribute", "auth", "discovery_auth", "parameter"]
 
     /// Where the present values of a group are; nil where the node has no such group.
@@ -67,6 +70,7 @@ enum TreeSettings {
         case (.lun, "alua"): [Self.groupOfLUN: ALUAGroup.defaultName]
         case (.acl, "auth"), (.group, "auth"): Self.auth
         case (.iscsi, "discovery_auth"): Self.discovery
+        case (_, "global"): Self.global
         default: nil
         }
     }
@@ -110,6 +114,7 @@ extension Configuration {
     }
 
     private func setting(_ name: String, of group: String, at location: TreeLocation) -> String? {
+        if group == "global" { return self.versionsKept.map(String.init) }
         if location == .iscsi {
             guard name != "enable" else { return self.wantsDiscoveryAuthentication ? "1" : "0" }
             return self.iscsiFabric["discovery_\(name)"]?.plainText
@@ -147,6 +152,7 @@ extension TreeEditor {
                 throw TreeRefusal("Unknown parameter \(name) in group '\(group)'.")
             }
             switch location {
+            case _ where group == "global": try self.keepVersions(value)
             case .aluaGroup(let index, let groupName):
                 try self.assignALUA(name, value, ofGroup: groupName, of: index)
             case .lun(let index, let lun): try self.assignALUAGroup(value, to: lun, in: index)
@@ -159,6 +165,14 @@ extension TreeEditor {
             let shown = name.hasSuffix("password") ? "(hidden)" : value
             self.messages.append("Parameter \(name) is now '\(shown)'.")
         }
+    }
+
+    private mutating func keepVersions(_ value: String) throws(TreeRefusal) {
+        guard let count = Int(value), (1...Limits.mostVersionsKept).contains(count) else {
+            throw TreeRefusal(
+                "Not setting max_backup_files! '\(value)' is not a number from 1 to \(Limits.mostVersionsKept)")
+        }
+        self.configuration.versionsKept = count
     }
 
     private mutating func assign(_ name: String, _ value: String, in group: String, at location: TreeLocation) {

@@ -14,14 +14,14 @@ package struct ShellPreferences: Sendable, Hashable, Codable {
     static let defaults: [String: String] = [
         "auto_add_default_portal": "true", "auto_add_mapped_luns": "true", "auto_cd_after_create": "false",
         "auto_enable_tpgt": "true", "auto_save_on_exit": "true", "color_mode": "true",
-        "export_backstore_name_as_model": "true", "prompt_length": "30", "tree_max_depth": "0",
+        "export_backstore_name_as_model": "true", "logfile": "", "loglevel_console": "info",
+        "loglevel_file": "debug", "prompt_length": "30", "tree_max_depth": "0",
         "tree_round_nodes": "true", "tree_show_root": "true", "tree_status_mode": "true",
     ]
 
     /// Those that cannot be otherwise here, and why.
     private static let fixed = [
-        "auto_save_on_exit": "every change is in the file when the prompt is back",
-        "export_backstore_name_as_model": "the model is always the backstore's name",
+        "auto_save_on_exit": "every change is in the file when the prompt is back"
     ]
 
     func value(_ name: String) -> String? {
@@ -37,8 +37,20 @@ package struct ShellPreferences: Sendable, Hashable, Codable {
         self.value(name).flatMap { Int($0) } ?? 0
     }
 
+    /// What a preference can be; empty where that is no choice.
     static func candidates(for name: String) -> [String] {
-        Self.isNumber(name) ? [] : ["false", "true"]
+        if Self.isNumber(name) || name == "logfile" { return [] }
+        return name.hasPrefix("loglevel") ? ShellLogLevel.allCases.map(\.rawValue) : ["false", "true"]
+    }
+
+    var consoleLevel: ShellLogLevel {
+        self.value("loglevel_console").flatMap(ShellLogLevel.init(rawValue:)) ?? .info
+    }
+
+    var log: ShellLog {
+        ShellLog(
+            path: self.value("logfile") ?? "",
+            level: self.value("loglevel_file").flatMap(ShellLogLevel.init(rawValue:)) ?? .debug)
     }
 
     private static func isNumber(_ name: String) -> Bool {
@@ -53,8 +65,12 @@ package struct ShellPreferences: Sendable, Hashable, Codable {
             guard let number = Int(value), number >= 0 else {
                 throw ShellError("Not setting \(name)! '\(value)' is not a number")
             }
-        } else if value != "true", value != "false" {
-            throw ShellError("Not setting \(name)! '\(value)' is not true|false")
+        } else if name == "logfile" {
+            guard value.isEmpty || value.hasPrefix("/") else {
+                throw ShellError("Not setting \(name)! '\(value)' is no absolute path; logfile= alone writes none")
+            }
+        } else if case let words = Self.candidates(for: name), !words.contains(value) {
+            throw ShellError("Not setting \(name)! '\(value)' is not \(words.joined(separator: "|"))")
         }
         if let reason = Self.fixed[name], value != usual { throw ShellError("Not setting \(name)! \(reason)") }
         self.global[name] = value == usual ? nil : value

@@ -12,8 +12,9 @@ extension ShellSession {
 
     private func savedWords() async throws -> String {
         let path = try await self.backend.status()?.configurationPath ?? self.backend.configurationPath
-        let isFirst = try await self.backend.configuration().generation <= 1
-        let history = isFirst ? "" : "Last \(self.backend.versionsKept) configs saved in \(path).history/.\n"
+        let report = try await self.backend.configuration()
+        let kept = Configuration.read(report.configuration).configuration.versionsKept ?? Model.Limits.versionsKept
+        let history = report.generation <= 1 ? "" : "Last \(kept) configs saved in \(path).history/.\n"
         return history + "Configuration saved to \(path)\n"
     }
 

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // SPDX-FileCopyrightText: the Apus authors
 
+import ControlAPI
 import Model
 
 /// `get` and `set`.
@@ -8,7 +9,9 @@ extension ShellSession {
     func get(_ path: TreePath, _ line: ShellLine) async throws -> String {
         let group = line.positional.first ?? line.named["group"]
         if group == "global" {
+            let shared = try await self.present().settings("global", at: TreePath()) ?? [:]
             let values = ShellPreferences.defaults.merging(self.preferences.global) { _, own in own }
+                .merging(shared) { own, _ in own }
             return try Self.shown(values, line.positional.dropFirst(), in: "global")
         }
         let configuration = try await self.present()
@@ -49,12 +52,22 @@ extension ShellSession {
         }.joined()
     }
 
-    mutating func setGlobal(_ line: ShellLine) throws -> String {
+    /// Preferences are the user's own; `max_backup_files` belongs to the configuration.
+    mutating func setGlobal(_ line: ShellLine) async throws -> String {
+        if let count = line.named["max_backup_files"] {
+            guard line.named.count == 1 else {
+                throw ShellError("max_backup_files is set by itself: it is everybody's")
+            }
+            let command = TreeCommand(
+                path: TreePath(), verb: "set", positional: ["global"], named: ["max_backup_files": count])
+            return self.words(of: try await self.backend.change(ChangeRequest(.tree(command))))
+        }
         guard !line.named.isEmpty else {
             return ShellPreferences.defaults.keys.sorted().map { name in
                 let words = ShellPreferences.candidates(for: name)
-                return "\(name)=\(words.isEmpty ? "a number" : words.joined(separator: "|"))\n"
-            }.joined()
+                let kind = name == "logfile" ? "a path" : "a number"
+                return "\(name)=\(words.isEmpty ? kind : words.joined(separator: "|"))\n"
+            }.joined() + "max_backup_files=a number, of all users\n"
         }
         let assignments = line.named.sorted { $0.key < $1.key }
         try self.keepPreferences { preferences in

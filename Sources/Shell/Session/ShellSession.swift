@@ -78,10 +78,15 @@ package struct ShellSession: Sendable {
     }
 
     private mutating func perform(_ line: ShellLine) async throws -> Outcome {
+        self.preferences.log.write(.debug, line.loggedText)
         do {
             return try await self.performWhole(line)
         } catch let interruption as Interruption {
+            self.preferences.log.write(.error, "\(interruption.cause)")
             return Outcome(text: interruption.text, failure: interruption.cause)
+        } catch {
+            self.preferences.log.write(.error, "\(error)")
+            throw error
         }
     }
 
@@ -105,7 +110,7 @@ package struct ShellSession: Sendable {
     private mutating func perform(_ verb: String, at path: TreePath, _ line: ShellLine) async throws -> String {
         guard Configuration.changingVerbs.contains(verb) else { return try await self.look(verb, at: path, line) }
         if verb == "set" {
-            if line.positional.first == "global" { return try self.setGlobal(line) }
+            if line.positional.first == "global" { return try await self.setGlobal(line) }
             if line.named.isEmpty { return try await self.settable(path, line) }
         }
         if verb == "delete", let name = line.positional.first, let pattern = Pattern(name) {
@@ -163,17 +168,13 @@ package struct ShellSession: Sendable {
     private mutating func change(_ verb: String, at path: TreePath, _ line: ShellLine) async throws -> String {
         var command = TreeCommand(path: path, verb: verb, positional: line.positional, named: line.named)
         if verb == "create" { self.complete(&command, at: path) }
-        let isWatched = verb == "create" && (self.picker != nil || self.preferences.isOn("auto_cd_after_create"))
-        let before = isWatched ? try await self.present().node(at: path) : nil
         let report = try await self.backend.change(ChangeRequest(.tree(command)))
         let text = self.words(of: report)
-        guard let before, let after = try await self.present().node(at: path) else { return text }
-        let known = Set(before.children.map(\.name))
-        guard let new = after.children.first(where: { !known.contains($0.name) }) else { return text }
-        let created = path.child(new.name)
-        try self.keepPreferences { $0.bookmarks["last"] = created.description }
-        guard self.preferences.isOn("auto_cd_after_create") else { return text }
-        try await self.go(to: created)
+        let enters = self.preferences.isOn("auto_cd_after_create")
+        guard self.picker != nil || enters, let created = report.created else { return text }
+        try self.keepPreferences { $0.bookmarks["last"] = created }
+        guard enters else { return text }
+        try await self.go(to: TreePath(created))
         return text + "Entering new node \(created)\n"
     }
 
@@ -183,6 +184,9 @@ package struct ShellSession: Sendable {
         let isGroup = parts.first == "iscsi" && parts.count < 3
         if isGroup, !self.preferences.isOn("auto_add_default_portal") { command.named["add_default_portal"] = "false" }
         if isGroup, !self.preferences.isOn("auto_enable_tpgt") { command.named["enable"] = "false" }
+        if parts.first == "backstores", parts.count == 2, !self.preferences.isOn("export_backstore_name_as_model") {
+            command.named["model_alias"] = "false"
+        }
         let maps = parts.count == 4 && (parts.last == "luns" || parts.last == "acls")
         if maps, command.named["add_mapped_luns"] == nil, !self.preferences.isOn("auto_add_mapped_luns") {
             command.named["add_mapped_luns"] = "false"
@@ -199,9 +203,14 @@ package struct ShellSession: Sendable {
         }
     }
 
-    private func words(of report: ChangeReport) -> String {
+    func words(of report: ChangeReport) -> String {
         let concerns = report.problems.filter { $0.severity == .warning && $0.path.hasPrefix("targets") }
-        return (report.messages + concerns.map { "Warning: \($0.cause); \($0.remedy)" }).map { $0 + "\n" }.joined()
+            .map { "Warning: \($0.cause); \($0.remedy)" }
+        for message in report.messages { self.preferences.log.write(.info, message) }
+        for concern in concerns { self.preferences.log.write(.warning, concern) }
+        let level = self.preferences.consoleLevel
+        return ((level <= .info ? report.messages : []) + (level <= .warning ? concerns : [])).map { $0 + "\n" }
+            .joined()
     }
 
     /// Changes the user's preferences, those that another shell may have written meanwhile.

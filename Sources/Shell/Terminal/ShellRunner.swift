@@ -2,6 +2,8 @@
 // SPDX-FileCopyrightText: the Apus authors
 
 import Model
+import NIOCore
+import NIOPosix
 
 /// Feeds a session with lines: from the command line, a script, or a user at a terminal.
 package struct ShellRunner: Sendable {
@@ -37,12 +39,18 @@ package struct ShellRunner: Sendable {
                 if let failure = outcome.failure { throw failure }
                 if outcome.isLast { break }
             } catch {
-                self.complain("\(error)")
+                self.report(error)
                 isGood = false
                 guard keepsGoing else { break }
             }
         }
         return isGood
+    }
+
+    /// Says what went wrong, unless the user wants to hear of worse only.
+    private func report(_ error: any Error) {
+        guard self.session.preferences.consoleLevel <= .error else { return }
+        self.complain(self.session.hasColours ? Colour.painted("\(error)", .red) : "\(error)")
     }
 
     /// A user at a terminal: errors are told and forgotten.
@@ -52,11 +60,13 @@ package struct ShellRunner: Sendable {
         self.write("\(self.session.version), the shell\nFor help on commands, type 'help'.\n\n")
         while true {
             self.session.columns = TerminalFacts.columns ?? self.session.columns
-            // Completion looks at the tree as it was when the prompt appeared.
-            let configuration = (try? await self.session.present()) ?? Configuration()
             let session = self.session
-            let typed = LineEditor.line(
-                prompt: session.prompt, completer: { session.completions(of: $0, in: configuration) })
+            let typed = await LineEditor.line(prompt: session.prompt) { line in
+                let present = MultiThreadedEventLoopGroup.singleton.any().makeFutureWithTask {
+                    try await session.present()
+                }
+                return session.completions(of: line, in: (try? present.wait()) ?? Configuration())
+            }
             let line: String
             switch typed {
             case .line(let text): line = text
@@ -73,7 +83,7 @@ package struct ShellRunner: Sendable {
                 if let failure = outcome.failure { throw failure }
                 if outcome.isLast { break }
             } catch {
-                self.complain(session.hasColours ? Colour.painted("\(error)", .red) : "\(error)")
+                self.report(error)
                 if typed == .end { break }
             }
         }
