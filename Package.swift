@@ -17,6 +17,7 @@ let house: [SwiftSetting] = [
 let nioCore: Target.Dependency = .product(name: "NIOCore", package: "swift-nio")
 let nioPosix: Target.Dependency = .product(name: "NIOPosix", package: "swift-nio")
 let nioHTTP1: Target.Dependency = .product(name: "NIOHTTP1", package: "swift-nio")
+let nioExtras: Target.Dependency = .product(name: "NIOExtras", package: "swift-nio-extras")
 let nioTLS: Target.Dependency = .product(name: "NIOTLS", package: "swift-nio")
 let logging: Target.Dependency = .product(name: "Logging", package: "swift-log")
 let lifecycle: Target.Dependency = .product(
@@ -31,6 +32,7 @@ let asn1: Target.Dependency = .product(name: "SwiftASN1", package: "swift-asn1")
 let crypto: Target.Dependency = .product(name: "Crypto", package: "swift-crypto")
 let cryptoExtras: Target.Dependency = .product(name: "CryptoExtras", package: "swift-crypto")
 let subprocess: Target.Dependency = .product(name: "Subprocess", package: "swift-subprocess")
+let trees: Target.Dependency = .product(name: "HashTreeCollections", package: "swift-collections")
 let system: Target.Dependency = .product(name: "SystemPackage", package: "swift-system")
 let histogram: Target.Dependency = .product(name: "Histogram", package: "hdrhistogram-swift")
 let arguments: Target.Dependency = .product(
@@ -51,12 +53,14 @@ let package = Package(
     dependencies: [
         .package(url: "https://github.com/apple/swift-nio", from: "2.101.2"),
         .package(url: "https://github.com/apple/swift-nio-ssl", from: "2.37.6"),
+        .package(url: "https://github.com/apple/swift-nio-extras", from: "1.35.2"),
         .package(url: "https://github.com/apple/swift-certificates", from: "1.21.1"),
         .package(url: "https://github.com/apple/swift-asn1", from: "1.7.4"),
         .package(url: "https://github.com/HdrHistogram/hdrhistogram-swift", from: "0.2.0"),
         .package(url: "https://github.com/apple/swift-argument-parser", from: "1.8.2"),
         .package(url: "https://github.com/apple/swift-log", from: "1.16.2"),
         .package(url: "https://github.com/apple/swift-system", from: "1.8.1"),
+        .package(url: "https://github.com/apple/swift-collections", from: "1.6.0"),
         .package(url: "https://github.com/apple/swift-crypto", from: "4.5.2"),
         .package(url: "https://github.com/swiftlang/swift-subprocess", from: "1.0.2"),
         .package(url: "https://github.com/swift-server/swift-service-lifecycle", from: "2.13.0"),
@@ -72,7 +76,7 @@ let package = Package(
         room("ISCSI", ["Wire", nioCore, crypto]),
         room("BootProtocols", ["Wire", nioCore]),
         room("BootStory", []),
-        room("Model", []),
+        room("Model", [trees]),
 
         // Edge rooms: sockets, files, processes.
         room("BlockStores", ["Wire", "Block", "CLinux", nioCore, nioPosix, system, crypto, cryptoExtras]),
@@ -83,7 +87,7 @@ let package = Package(
         room(
             "BootServer",
             ["Wire", "BootProtocols", nioCore, nioPosix, logging, hummingbird, lifecycle, system]),
-        room("Shell", ["CLibedit", "ControlAPI", "Model", nioCore]),
+        room("Shell", ["CLibedit", "ControlAPI", "Model", nioCore, nioPosix]),
         room("ControlAPI", ["BootStory", "Model", nioCore, nioPosix, nioHTTP1, nioTLS, nioSSL]),
         // The authority whose certificates this host serves by.
         room("Certificates", [crypto, cryptoExtras, x509, asn1]),
@@ -91,8 +95,9 @@ let package = Package(
             "Control",
             [
                 "Block", "BlockStores", "BootProtocols", "BootServer", "BootStory", "Certificates", "CLinux",
-                "ControlAPI", "ISCSI", "ISCSIServer", "Model", "SCSI", nioCore, nioPosix, nioSSL, logging, lifecycle,
-                hummingbird, hummingbirdCore, hummingbirdTLS, signals, system,
+                "ControlAPI", "ISCSI", "ISCSIServer", "Model", "SCSI", trees, nioCore, nioPosix, nioExtras, nioSSL,
+                logging,
+                lifecycle, hummingbird, hummingbirdCore, hummingbirdTLS, signals, system,
             ]),
         room(
             "Export",
@@ -145,7 +150,7 @@ let package = Package(
         tests("BootProtocols", ["BootProtocols", "Wire", nioCore]),
         tests("BootServer", ["BootServer", "BootProtocols", logging, nioCore, nioPosix]),
         tests("BootStory", ["BootStory"]),
-        tests("Model", ["Model"]),
+        tests("Model", ["Model", trees]),
         tests(
             "Control",
             [

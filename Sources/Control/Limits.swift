@@ -3,8 +3,9 @@
 
 /// Bounds of the daemon.
 package enum Limits {
-    /// Versions of the configuration that are kept: a year of a change every other day.
-    package static let versionsKept = 200
+    /// What earlier versions of a configuration take on disk, and how many are kept even where these alone take more.
+    static let historyBytes: Int64 = 64 << 20
+    static let versionsKeptOfAnySize = 10
     /// Events of servers that wait for the daemon: what a thousand machines that start at once bring.
     package static let eventsWaiting = 20_000
     /// Threads for stores that have to wait for their medium: enough to keep a fast one busy.
@@ -29,6 +30,8 @@ package enum Limits {
     /// Hexadecimal digits of the API's token: 256 bits; and the fewest characters of one that somebody else wrote.
     package static let tokenDigits = 64
     package static let shortestToken = 32
+    /// Sockets that the service manager can hand over: the API's two.
+    static let inheritedSockets: CInt = 2
     /// Connections to the API by TCP at a time: administrators, and programs that watch.
     package static let networkConnections = 256
     /// Seconds that a connection to the API by TCP may be silent before its request has come.

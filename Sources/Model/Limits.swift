@@ -22,6 +22,10 @@ package enum Limits {
     package static let interfaceNameBytes = 15
     /// A DHCP message has room for two or three of the longest value that one option has (RFC 3396 splits longer ones).
     package static let dhcpOptionBytes = 255
+    /// Earlier versions of a configuration that are kept where nobody chose, and the most that may be: about a month of an
+    /// administrator's changes, and more than anybody looks through.
+    package static let versionsKept = 100
+    package static let mostVersionsKept = 10_000
     /// The smallest disk worth having: one that a partition table fits in.
     package static let smallestDiskBytes = 1 << 20
 }

@@ -3,6 +3,7 @@
 
 import Control
 import ControlAPI
+import Glibc
 import Model
 import NIOCore
 import SystemPackage
@@ -47,11 +48,29 @@ struct ConfigurationFileTests {
         let file = ConfigurationFile(path: folder.path + "/c.json")
         try file.save(Configuration())
         try file.save(Configuration())
-        for number in 2...(Limits.versionsKept + 2) { try write("{}", to: "\(file.path).history/\(number).json") }
+        let kept = Model.Limits.versionsKept
+        for number in 2...(kept + 2) { try write("{}", to: "\(file.path).history/\(number).json") }
         try file.save(Configuration())
-        #expect(file.history().count == Limits.versionsKept)
+        #expect(file.history().count == kept)
         #expect(file.history().first?.number == 4)
-        #expect(file.history().last?.number == Limits.versionsKept + 3)
+        #expect(file.history().last?.number == kept + 3)
+        try file.save(Configuration(versionsKept: 3))
+        #expect(file.history().map(\.number) == [kept + 2, kept + 3, kept + 4])
+    }
+
+    @Test func `ten versions are kept whatever their size, and more only where they are small`() throws {
+        let folder = try TemporaryFolder()
+        let file = ConfigurationFile(path: folder.path + "/c.json")
+        try file.save(Configuration())
+        try file.save(Configuration())
+        for number in 2...20 {
+            let path = "\(file.path).history/\(number).json"
+            try write("{}", to: path)
+            // As long as ten megabytes, taking none.
+            #expect(unsafe truncate(path, 10 << 20) == 0)
+        }
+        try file.save(Configuration())
+        #expect(file.history().map(\.number) == Array(12...21))
     }
 
     @Test func `a half-written successor is ignored and overwritten`() throws {

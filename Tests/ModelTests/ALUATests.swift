@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // SPDX-FileCopyrightText: the Apus authors
 
+import HashTreeCollections
 import Model
 import Testing
 
@@ -30,7 +31,8 @@ struct ALUATests {
             let halves = word.split(separator: "=").map(String.init)
             if halves.count == 2 { command.named[halves[0]] = halves[1] } else { command.positional.append(word) }
         }
-        let (result, messages) = try configuration.performing(command, in: TreeContext(uuid: "u"))
+        let outcome = try configuration.performing(command, in: TreeContext(uuid: "u"))
+        let (result, messages) = (outcome.configuration, outcome.messages)
         return (result, messages)
     }
 

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // SPDX-FileCopyrightText: the Apus authors
 
+import HashTreeCollections
 import Model
 import Testing
 
@@ -89,7 +90,7 @@ struct PlanTests {
         func deployment(_ luns: [UInt16: String]) -> Deployment {
             let store = Backstore(kind: .ramdisk(size: 1 << 20, forgetful: false), product: "r", serial: "s")
             return Deployment(
-                backstores: Dictionary(uniqueKeysWithValues: luns.values.map { ($0, store) }),
+                backstores: TreeDictionary(uniqueKeysWithValues: luns.values.map { ($0, store) }),
                 targets: ["t": ServedTarget(name: "t", portalGroupTag: 1, luns: luns, initiators: nil)])
         }
         #expect(

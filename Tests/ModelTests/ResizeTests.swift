@@ -18,7 +18,8 @@ struct ResizeTests {
 
     private static func resized(_ path: String, _ size: String) throws -> (Configuration, [String]) {
         let command = TreeCommand(path: TreePath(path), verb: "resize", positional: [size])
-        let (result, messages) = try Self.configuration().performing(command, in: TreeContext(uuid: "u"))
+        let outcome = try Self.configuration().performing(command, in: TreeContext(uuid: "u"))
+        let (result, messages) = (outcome.configuration, outcome.messages)
         return (result, messages)
     }
 

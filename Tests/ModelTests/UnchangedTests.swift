@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // SPDX-FileCopyrightText: the Apus authors
 
+import HashTreeCollections
 import Testing
 
 @testable import Model
@@ -88,6 +89,28 @@ struct UnchangedTests {
             #expect(after.problems == alone.problems, "seed \(seed), step \(step)")
             earlier = after
         }
+    }
+
+    @Test(arguments: UInt64(1)...20)
+    func `what a change says that it touched is all that differs`(seed: UInt64) {
+        var dice = Dice(state: seed)
+        // Faultless ones, which are what most changes lead from and to.
+        var configuration = Configuration()
+        var earlier = configuration.expanded(in: surroundings)
+        var differences = 0
+        for step in 0..<300 {
+            var changed = configuration
+            Self.change(&changed, &dice)
+            let after = changed.expanded(in: surroundings, after: earlier)
+            guard after.problems.isEmpty else { continue }
+            if after.touched != nil { differences += 1 }
+            let alone = changed.expanded(in: surroundings).deployment
+            #expect(after.deployment == alone, "seed \(seed), step \(step)")
+            let whole = Plan.diff(earlier.deployment, after.deployment)
+            #expect(Plan.diff(earlier.deployment, after.deployment, within: after.touched) == whole)
+            (configuration, earlier) = (changed, after)
+        }
+        #expect(differences > 20, "seed \(seed)")
     }
 
     @Test(

@@ -73,7 +73,8 @@ extension Daemon {
         if let expecting = terms.expecting, expecting != self.generation {
             throw ChangeFailure.otherGeneration(self.generation)
         }
-        let (changed, messages) = try await self.changed(by: change)
+        let outcome = try await self.changed(by: change)
+        let changed = outcome.configuration
         let unreadable = if case .replace(_, let problems) = change { problems } else { self.unreadable }
         let surroundings = await self.surroundings()
         let before = self.configuration.expanded(in: surroundings, after: self.expanded)
@@ -83,11 +84,12 @@ extension Daemon {
         let known = Set((self.unreadable + before.problems).map(\.cause))
         let added = (unreadable + newProblems).filter { $0.severity == .error && !known.contains($0.cause) }
         guard added.isEmpty || terms.keepGoing else { throw ChangeFailure.invalid(added) }
-        let steps = Plan.diff(self.running, after.deployment)
+        let isKnown = self.runsExpanded && self.expanded?.surroundings == surroundings
+        let steps = Plan.diff(self.running, after.deployment, within: isKnown ? after.touched : nil)
         let words = steps.map(\.description)
         guard !terms.dryRun else {
             return ChangeReport(
-                generation: self.generation, steps: words, problems: unreadable + newProblems, messages: messages)
+                generation: self.generation, steps: words, problems: unreadable + newProblems, outcome: outcome)
         }
         do {
             let faults = await self.carryOut(steps)
@@ -108,11 +110,12 @@ extension Daemon {
                     .configuration, "\(self.generation)", words.joined(separator: "; "), at: .now())
             }
             self.expanded = after
+            self.runsExpanded = faults.isEmpty
             self.unreadable = unreadable
             self.problems = unreadable + newProblems + faults + (await self.staleDisks(in: surroundings))
             self.configureChronicle()
             return ChangeReport(
-                generation: self.generation, steps: words, problems: self.problems, messages: messages)
+                generation: self.generation, steps: words, problems: self.problems, outcome: outcome)
         } catch {
             let faults = await self.carryOut(Plan.diff(self.running, before.deployment))
             self.problems = self.unreadable + before.problems + faults + (await self.staleDisks(in: surroundings))
@@ -120,7 +123,7 @@ extension Daemon {
         }
     }
 
-    private func changed(by change: Change) async throws -> (Configuration, [String]) {
+    private func changed(by change: Change) async throws -> ChangedConfiguration {
         let context = await Self.blocking { HostFacts.context(of: change) }
         return try self.configuration.changed(by: change, in: context)
     }
@@ -130,7 +133,7 @@ extension Daemon {
         (self.mark, self.text) = try await Self.blocking {
             guard file.mark() == mark else { throw ChangeFailure.editedByHand(file.path) }
             var text = before
-            try file.save(text.text(of: configuration))
+            try file.save(text.text(of: configuration), keeping: configuration.versionsKept)
             return (file.mark(), text)
         }
     }
@@ -141,6 +144,7 @@ extension Daemon {
         let expanded = self.configuration.expanded(in: surroundings, after: self.expanded)
         self.expanded = expanded
         let faults = await self.carryOut(Plan.diff(self.running, expanded.deployment))
+        self.runsExpanded = faults.isEmpty
         self.problems = self.unreadable + expanded.problems + faults + (await self.staleDisks(in: surroundings))
         self.configureChronicle()
         for problem in self.problems {

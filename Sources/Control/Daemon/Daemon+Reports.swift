@@ -5,6 +5,7 @@ import Block
 import BootStory
 package import ControlAPI
 import Glibc
+import HashTreeCollections
 import ISCSIServer
 import Model
 

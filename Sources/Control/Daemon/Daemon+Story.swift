@@ -5,6 +5,7 @@ import BootProtocols
 import BootServer
 package import BootStory
 package import ControlAPI
+import HashTreeCollections
 import ISCSIServer
 import Logging
 package import Model

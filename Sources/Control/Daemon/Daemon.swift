@@ -35,6 +35,8 @@ package actor Daemon {
     /// What was made of `configuration` last.
     var expanded: ExpandedConfiguration?
     var running = Deployment()
+    /// Whether `running` is the deployment of `expanded`, nothing having failed.
+    var runsExpanded = false
     var units: [String: ServedUnit] = [:]
     /// What of the file made no sense; it is kept there.
     var unreadable: [Problem] = []

@@ -73,7 +73,8 @@ package struct Administration: Sendable {
         }
         let change = try Self.change(request)
         let unreadable = if case .replace(_, let problems) = change { problems } else { earlier }
-        let (changed, messages) = try present.changed(by: change, in: HostFacts.context(of: change))
+        let outcome = try present.changed(by: change, in: HostFacts.context(of: change))
+        let changed = outcome.configuration
         let surroundings = self.images.surroundings()
         let known = Set((earlier + present.validate(in: surroundings)).map(\.cause))
         let problems = unreadable + changed.validate(in: surroundings)
@@ -83,7 +84,7 @@ package struct Administration: Sendable {
         let before = present.expanded(in: surroundings)
         let after = changed.expanded(in: surroundings, after: before)
         let steps = Plan.diff(before.deployment, after.deployment).map(\.description)
-        return ChangeReport(generation: self.file.generation, steps: steps, problems: problems, messages: messages)
+        return ChangeReport(generation: self.file.generation, steps: steps, problems: problems, outcome: outcome)
     }
 
     private static func change(_ request: ChangeRequest) throws(ChangeFailure) -> Change {

@@ -28,6 +28,7 @@ package struct ConfigurationFile: Sendable {
         package var number: Int
         package var path: String
         package var modifiedSeconds: Int64
+        var bytes: Int64
     }
 
     /// What is on disk; the empty configuration where there is no file yet.
@@ -73,11 +74,13 @@ package struct ConfigurationFile: Sendable {
     /// Makes `configuration` the one on disk; durable when it returns.
     package func save(_ configuration: Configuration) throws(FileProblem) {
         var text = ConfigurationText()
-        try self.save(text.text(of: configuration))
+        try self.save(text.text(of: configuration), keeping: configuration.versionsKept)
     }
 
     /// Makes a configuration, as `ConfigurationText` has it, the one on disk; durable when it returns.
-    func save(_ text: ByteBuffer) throws(FileProblem) {
+    ///
+    /// - Parameter versions: how many of those before are kept; nil for as many as is usual.
+    func save(_ text: ByteBuffer, keeping versions: Int?) throws(FileProblem) {
         let folder = SystemFiles.folder(of: self.path)
         let temporary = self.path + ".new"
         do {
@@ -98,7 +101,7 @@ package struct ConfigurationFile: Sendable {
             try? SystemFiles.remove(temporary)
             throw FileProblem("write \(self.path)", error)
         }
-        self.prune()
+        self.prune(keeping: versions ?? Model.Limits.versionsKept)
     }
 
     /// Which file is there, to notice that somebody else has put another one in its place.
@@ -122,7 +125,8 @@ package struct ConfigurationFile: Sendable {
             guard name.hasSuffix(".json"), let number = Int(name.dropLast(5)) else { return nil }
             let path = "\(self.historyFolder)/\(name)"
             return Version(
-                number: number, path: path, modifiedSeconds: SystemFiles.modifiedNanoseconds(path) / 1_000_000_000)
+                number: number, path: path, modifiedSeconds: SystemFiles.modifiedNanoseconds(path) / 1_000_000_000,
+                bytes: SystemFiles.bytes(path))
         }.sorted { $0.number < $1.number }
     }
 
@@ -138,9 +142,13 @@ package struct ConfigurationFile: Sendable {
         return "\(self.historyFolder)/\(String(repeating: "0", count: max(0, 6 - digits.utf8.count)))\(digits).json"
     }
 
-    private func prune() {
-        let versions = self.history()
-        for version in versions.prefix(max(0, versions.count - Limits.versionsKept)) {
+    /// Removes the versions beyond the newest `count`. Of a large configuration fewer are kept, but ten in any case.
+    private func prune(keeping count: Int) {
+        var bytes: Int64 = 0
+        for (age, version) in self.history().reversed().enumerated() {
+            bytes += version.bytes
+            let isCheap = age < Limits.versionsKeptOfAnySize || bytes <= Limits.historyBytes
+            guard age >= count || !isCheap else { continue }
             // One that cannot be removed now is removed the next time.
             try? SystemFiles.remove(version.path)
         }

@@ -16,6 +16,11 @@ enum SystemFiles {
         return nanoseconds
     }
 
+    /// How long the file is; 0 where there is none.
+    static func bytes(_ path: String) -> Int64 {
+        (try? FilePath(path).stat())?.size ?? 0
+    }
+
     static func read(_ path: String) throws -> ByteBuffer {
         let file = try SystemPackage.FileDescriptor.open(FilePath(path), .readOnly, options: .closeOnExec)
         return try file.closeAfter {

@@ -50,8 +50,10 @@ extension Configuration {
     /// The configuration after `change`, not validated yet, and what whoever asked for it is told.
     package func applying(
         _ change: Change, in context: TreeContext
-    ) throws(ChangeRefusal) -> (configuration: Configuration, messages: [String]) {
-        guard case .tree(let command) = change else { return (try self.applying(change), []) }
+    ) throws(ChangeRefusal) -> ChangedConfiguration {
+        guard case .tree(let command) = change else {
+            return ChangedConfiguration(configuration: try self.applying(change))
+        }
         do throws(TreeRefusal) {
             return try self.performing(command, in: context)
         } catch {

@@ -9,12 +9,15 @@ package struct Configuration: Hashable, Sendable {
     package var storageObjects: [StorageObject]
     package var targets: [Target]
     package var boot: Boot
+    /// `max_backup_files`: how many earlier versions are kept; nil for as many as is usual.
+    package var versionsKept: Int?
     package var remainder: Remainder
 
     package init(
         storageObjects: [StorageObject] = [], targets: [Target] = [], boot: Boot = Boot(),
-        remainder: Remainder = Remainder()
+        versionsKept: Int? = nil, remainder: Remainder = Remainder()
     ) {
+        self.versionsKept = versionsKept
         self.storageObjects = storageObjects
         self.targets = targets
         self.boot = boot
@@ -32,7 +35,7 @@ package struct Configuration: Hashable, Sendable {
         var configuration = Configuration(
             storageObjects: reader.elements("storage_objects") { StorageObject(&$0) },
             targets: reader.elements("targets") { Target(&$0) },
-            boot: reader.nested("boot") { Boot(&$0) } ?? Boot())
+            boot: reader.nested("boot") { Boot(&$0) } ?? Boot(), versionsKept: reader.integer("max_backup_files"))
         configuration.remainder = reader.remainder
         return (configuration, reader.problems)
     }
@@ -43,6 +46,7 @@ package struct Configuration: Hashable, Sendable {
             "storage_objects": .array(self.storageObjects.map(\.json)),
             "targets": .array(self.targets.map(\.json)),
             "boot": self.boot.json,
+            "max_backup_files": self.versionsKept.map(JSONValue.integer),
         ])
     }
 }

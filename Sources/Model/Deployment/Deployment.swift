@@ -1,26 +1,29 @@
 // SPDX-License-Identifier: Apache-2.0
 // SPDX-FileCopyrightText: the Apus authors
 
+package import HashTreeCollections
+
 /// What is to run, or runs: a configuration with everything spelled out that follows from it.
 ///
-/// It is what plans are made from. The empty one is a daemon that serves nothing.
+/// It is what plans are made from. The empty one is a daemon that serves nothing. Its tables share their memory with those
+/// of the deployment that it was made from.
 package struct Deployment: Hashable, Sendable {
     /// By `StorageObject.path`.
-    package var backstores: [String: Backstore]
+    package var backstores: TreeDictionary<String, Backstore>
     /// By target name.
-    package var targets: [String: ServedTarget]
+    package var targets: TreeDictionary<String, ServedTarget>
     /// Where connections are accepted; no two of them overlap.
     package var portals: Set<PortalAddress>
     /// What initiators have to prove before they discover targets.
     package var discovery: ServedAuthentication
     package var boot: BootDeployment?
     /// By backstore; those that are not here are reached alike through all ports.
-    package var access: [String: AccessMap] = [:]
+    package var access: TreeDictionary<String, AccessMap> = [:]
     /// The kernel arguments that a machine's boot loader adds, by the backstore whose disk it is on.
-    package var loaderArguments: [String: String] = [:]
+    package var loaderArguments: TreeDictionary<String, String> = [:]
 
     package init(
-        backstores: [String: Backstore] = [:], targets: [String: ServedTarget] = [:],
+        backstores: TreeDictionary<String, Backstore> = [:], targets: TreeDictionary<String, ServedTarget> = [:],
         portals: Set<PortalAddress> = [], discovery: ServedAuthentication = .none, boot: BootDeployment? = nil
     ) {
         self.backstores = backstores

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 // SPDX-FileCopyrightText: the Apus authors
 
+import HashTreeCollections
+
 extension Target {
     /// The target without the entries that have errors; nil where it has one itself.
     ///
@@ -42,7 +44,7 @@ extension PortalGroup {
 
 extension ServedGroup {
     /// - Parameter backstores: those that there are; LUNs of others are left out.
-    init?(_ group: PortalGroup, portals: Set<PortalAddress>, backstores: [String: Backstore]) {
+    init?(_ group: PortalGroup, portals: Set<PortalAddress>, backstores: TreeDictionary<String, Backstore>) {
         guard let tag = UInt16(exactly: group.tag) else { return nil }
         var luns: [UInt16: String] = [:]
         for lun in group.luns where backstores[lun.storageObject] != nil {

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 // SPDX-FileCopyrightText: the Apus authors
 
+import HashTreeCollections
+
 extension Configuration {
     /// What is to run, and what of the configuration cannot.
     ///
@@ -11,10 +13,11 @@ extension Configuration {
         in surroundings: Surroundings, after earlier: ExpandedConfiguration? = nil
     ) -> ExpandedConfiguration {
         if let earlier, earlier.surroundings == surroundings, earlier.configuration == self { return earlier }
+        if let earlier, let changed = self.expandedByDifference(in: surroundings, after: earlier) { return changed }
         let unchanged = Unchanged(self, since: earlier)
-        let problems = self.validate(in: surroundings, unchanged)
-        let flaws = Flaws(problems)
-        var expansion = Expansion(surroundings: surroundings, unchanged: unchanged)
+        let validation = self.validation(in: surroundings, unchanged)
+        let flaws = Flaws(validation.problems)
+        var expansion = Expansion(surroundings: surroundings, known: unchanged.deployment)
         for (index, object) in self.storageObjects.enumerated() where flaws.spare("storage_objects", index) {
             expansion.add(object, servedBy: self.targets, isUnchanged: unchanged.objects[index])
         }
@@ -33,7 +36,19 @@ extension Configuration {
             expansion.add(client)
         }
         return ExpandedConfiguration(
-            configuration: self, surroundings: surroundings, deployment: expansion.finish(), problems: problems)
+            configuration: self, surroundings: surroundings, deployment: expansion.finish(),
+            problems: validation.problems, touched: nil,
+            claims: validation.problems.isEmpty ? self.claims(found: validation) : nil,
+            wantedPortals: expansion.wantedPortals)
+    }
+
+    private func claims(found validation: Validation) -> Claims {
+        var claims = Claims()
+        claims.paths = TreeSet(self.storageObjects.map(\.path))
+        claims.serials = TreeSet(self.storageObjects.compactMap(\.wwn))
+        claims.disks = TreeSet(validation.diskUsers.keys)
+        claims.targets = TreeSet(validation.targetNames.keys)
+        return claims
     }
 }
 
@@ -64,22 +79,45 @@ private struct Flaws {
 }
 
 /// A deployment in the making.
-private struct Expansion {
+struct Expansion {
     let surroundings: Surroundings
-    let unchanged: Unchanged
+    /// What was made of the configuration before.
+    let known: Deployment
     var deployment = Deployment()
-    private var wantedPortals: Set<PortalAddress> = []
+    private(set) var wantedPortals: TreeDictionary<PortalAddress, Int> = [:]
+    /// Those that `deployment.portals` was made of.
+    private var knownPortals: TreeDictionary<PortalAddress, Int> = [:]
 
-    init(surroundings: Surroundings, unchanged: Unchanged) {
+    init(surroundings: Surroundings, known: Deployment) {
         self.surroundings = surroundings
-        self.unchanged = unchanged
+        self.known = known
+    }
+
+    /// Goes on from what was made of the configuration before.
+    init(after earlier: ExpandedConfiguration) {
+        self.init(surroundings: earlier.surroundings, known: earlier.deployment)
+        self.deployment = earlier.deployment
+        self.wantedPortals = earlier.wantedPortals
+        self.knownPortals = earlier.wantedPortals
+    }
+
+    mutating func remove(_ object: StorageObject) {
+        self.deployment.backstores[object.path] = nil
+        self.deployment.access[object.path] = nil
+    }
+
+    mutating func remove(_ target: Target) {
+        guard target.fabric == "iscsi", let known = self.deployment.targets.removeValue(forKey: target.wwn) else {
+            return
+        }
+        for portal in known.groups.flatMap({ $0.portals ?? [] }) { self.want(portal, by: -1) }
     }
 
     mutating func add(_ object: StorageObject, servedBy targets: [Target], isUnchanged: Bool) {
         let path = object.path
-        // Groups make it depend on the targets, too.
-        if isUnchanged, object.aluaGroups.isEmpty, let known = self.unchanged.deployment.backstores[path] {
+        if isUnchanged, !object.dependsOnTargets, let known = self.known.backstores[path] {
             self.deployment.backstores[path] = known
+            self.deployment.access[path] = self.known.access[path]
             return
         }
         let kind: Backstore.Kind
@@ -92,19 +130,22 @@ private struct Expansion {
         case "ramdisk": kind = .ramdisk(size: object.size ?? 0, forgetful: object.nullIO ?? false)
         default: return
         }
+        let attributes = BackstoreAttributes(of: object)
         self.deployment.backstores[path] = Backstore(
-            kind: kind, product: object.name, serial: object.wwn ?? Naming.serial(from: path),
-            isReadOnly: object.readOnly ?? false, attributes: BackstoreAttributes(of: object))
+            kind: kind, product: attributes.isOn(.modelAlias) ? object.name : kind.model,
+            serial: object.wwn ?? Naming.serial(from: path), isReadOnly: object.readOnly ?? false,
+            attributes: attributes)
         // A device that is passed through answers for its ports itself.
-        let access = object.plugin == "pscsi" ? .standard : AccessMap(of: object, in: targets)
+        let hasGroups = object.plugin != "pscsi" && attributes.isOn(.aluaSupport)
+        let access = hasGroups ? AccessMap(of: object, in: targets) : .standard
         self.deployment.access[path] = access == .standard ? nil : access
     }
 
     mutating func add(_ target: Target?, isUnchanged: Bool) {
         guard let target, target.fabric == "iscsi" else { return }
-        if isUnchanged, let known = self.unchanged.deployment.targets[target.wwn], self.serves(known, allOf: target) {
+        if isUnchanged, let known = self.known.targets[target.wwn], self.serves(known, allOf: target) {
             self.deployment.targets[target.wwn] = known
-            for group in known.groups { self.wantedPortals.formUnion(group.portals ?? []) }
+            for portal in known.groups.flatMap({ $0.portals ?? [] }) { self.want(portal) }
             return
         }
         let groups = target.portalGroups.filter { $0.enable ?? true }.compactMap { group in
@@ -135,14 +176,15 @@ private struct Expansion {
         return portals
     }
 
-    private mutating func want(_ portal: PortalAddress) {
-        self.wantedPortals.insert(portal)
+    private mutating func want(_ portal: PortalAddress, by count: Int = 1) {
+        let count = (self.wantedPortals[portal] ?? 0) + count
+        self.wantedPortals[portal] = count > 0 ? count : nil
     }
 
     mutating func start(_ services: ServiceSettings) {
         self.deployment.boot = BootDeployment(services: services, machines: [:])
         for address in ([services.address] + services.iscsiAddresses).compactMap({ IPAddress($0) }) {
-            self.wantedPortals.insert(PortalAddress(address: address, port: UInt16(services.iscsiPort)))
+            self.want(PortalAddress(address: address, port: UInt16(services.iscsiPort)))
         }
     }
 
@@ -221,9 +263,26 @@ private struct Expansion {
     /// Leaves out the portals that another one covers: `0.0.0.0:3260` and `10.0.0.1:3260` cannot both be bound.
     mutating func finish() -> Deployment {
         let wanted = self.wantedPortals
-        self.deployment.portals = wanted.filter { portal in
-            !wanted.contains { $0 != portal && $0.covers(portal) }
+        if wanted != self.knownPortals {
+            self.deployment.portals = Set(
+                wanted.keys.filter { portal in
+                    portal.address.isUnspecified || portal.wildcard.map { wanted[$0] == nil } ?? true
+                })
         }
         return self.deployment
+    }
+}
+
+extension PortalAddress {
+    /// The portal on all addresses of its family.
+    fileprivate var wildcard: PortalAddress? {
+        IPAddress(self.address.isIPv4 ? "0.0.0.0" : "::").map { PortalAddress(address: $0, port: self.port) }
+    }
+}
+
+extension StorageObject {
+    /// Its ports are in different groups, so that it has to be told of its targets.
+    var dependsOnTargets: Bool {
+        self.aluaGroups.contains { $0.name != ALUAGroup.defaultName }
     }
 }

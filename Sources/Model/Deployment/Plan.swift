@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 // SPDX-FileCopyrightText: the Apus authors
 
+import HashTreeCollections
+
 /// One act of taking a daemon from what runs to what is to run.
 package enum Step: Hashable, Sendable {
     case stopBoot
@@ -30,17 +32,21 @@ package enum Step: Hashable, Sendable {
 /// Order: nothing new is offered before what it needs exists, nothing goes before what needs it has gone. A target
 /// that a change does not concern is not in the plan at all, so that its sessions notice nothing.
 package enum Plan {
-    package static func diff(_ old: Deployment, _ new: Deployment) -> [Step] {
-        let closing = Self.changed(old.backstores, new.backstores)
-        let opening = Self.changed(new.backstores, old.backstores)
+    /// - Parameter touched: all backstores and targets in which the two may differ; nil for any of them.
+    package static func diff(_ old: Deployment, _ new: Deployment, within touched: Touched? = nil) -> [Step] {
+        let backstores = touched?.backstores
+        let closing = Self.changed(old.backstores, new.backstores, backstores)
+        let opening = Self.changed(new.backstores, old.backstores, backstores)
+        // Targets of which no backstore is closed and another opened are what they were unless they were touched.
+        let targets = closing.isEmpty || opening.isEmpty ? touched?.targets : nil
         // A target holds its stores open: it goes while one of them is closed and another (or the same one, changed)
         // opened, and comes back. One that only loses a store is redefined before the store is closed.
-        let withdrawn = old.targets.filter { name, target in
+        let withdrawn = Self.part(of: old.targets, targets).filter { name, target in
             guard let successor = new.targets[name] else { return true }
             return !closing.isEmpty && !opening.isEmpty && !closing.isDisjoint(with: target.backstores)
                 && !opening.isDisjoint(with: successor.backstores)
         }
-        let defined = new.targets.filter { name, target in
+        let defined = Self.part(of: new.targets, targets).filter { name, target in
             withdrawn[name] != nil || old.targets[name] != target
         }
         var steps: [Step] = []
@@ -51,8 +57,10 @@ package enum Plan {
         steps += early.filter { withdrawn[$0.name] == nil }.map(Step.setTarget)
         steps += closing.sorted().map(Step.closeBackstore)
         steps += opening.sorted().compactMap { name in new.backstores[name].map { .openBackstore(name, $0) } }
-        steps += Self.grown(old.backstores, new.backstores, but: opening)
-        let told = opening.union(old.access.keys).union(new.access.keys).union(new.loaderArguments.keys)
+        steps += Self.grown(old.backstores, new.backstores, but: opening, backstores)
+        let told =
+            backstores
+            ?? opening.union(old.access.keys).union(new.access.keys).union(new.loaderArguments.keys)
         for name in told.sorted() where new.backstores[name] != nil {
             let before = opening.contains(name) ? .standard : old.access[name] ?? .standard
             let wanted = new.access[name] ?? .standard
@@ -75,19 +83,35 @@ package enum Plan {
     }
 
     private static func grown(
-        _ old: [String: Backstore], _ new: [String: Backstore], but opening: Set<String>
+        _ old: TreeDictionary<String, Backstore>, _ new: TreeDictionary<String, Backstore>, but opening: Set<String>,
+        _ names: Set<String>?
     ) -> [Step] {
-        new.filter { !opening.contains($0.key) && old[$0.key] != $0.value }.sorted { $0.key < $1.key }
-            .map { .growBackstore($0.key, $0.value) }
+        Self.part(of: new, names).filter { !opening.contains($0.key) && old[$0.key] != $0.value }
+            .sorted { $0.key < $1.key }.map { .growBackstore($0.key, $0.value) }
     }
 
     /// The keys of `one` whose values `other` has not, but for another size.
-    private static func changed(_ one: [String: Backstore], _ other: [String: Backstore]) -> Set<String> {
-        Set(one.lazy.filter { other[$0.key]?.withoutSize != $0.value.withoutSize }.map(\.key))
+    private static func changed(
+        _ one: TreeDictionary<String, Backstore>, _ other: TreeDictionary<String, Backstore>, _ names: Set<String>?
+    ) -> Set<String> {
+        Set(
+            Self.part(of: one, names).filter { other[$0.key]?.withoutSize != $0.value.withoutSize }.map(\.key))
+    }
+
+    /// The entries of a table with those names; nil for all.
+    private static func part<Value>(
+        of table: TreeDictionary<String, Value>, _ names: Set<String>?
+    ) -> TreeDictionary<String, Value> {
+        guard let names else { return table }
+        var part: TreeDictionary<String, Value> = [:]
+        for name in names {
+            if let value = table[name] { part[name] = value }
+        }
+        return part
     }
 
     private static func split(
-        _ targets: [String: ServedTarget], needing opening: Set<String>
+        _ targets: TreeDictionary<String, ServedTarget>, needing opening: Set<String>
     ) -> (early: [ServedTarget], late: [ServedTarget]) {
         let sorted = targets.values.sorted { $0.name < $1.name }
         return (
@@ -185,6 +209,16 @@ extension Backstore {
 }
 
 extension Backstore.Kind {
+    /// The product that INQUIRY names where it is not the backstore's name; LIO's words.
+    var model: String {
+        switch self {
+        case .file: "FILEIO"
+        case .block: "IBLOCK"
+        case .ramdisk: "RAMDISK-MCP"
+        case .passThrough: "PSCSI"
+        }
+    }
+
     /// Where the blocks are, in a few words.
     package var summary: String {
         switch self {

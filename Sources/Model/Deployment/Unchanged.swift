@@ -1,12 +1,28 @@
 // SPDX-License-Identifier: Apache-2.0
 // SPDX-FileCopyrightText: the Apus authors
 
+import HashTreeCollections
+
 /// A configuration with what was made of it: where the next one has the same entries, they need not be looked at again.
 package struct ExpandedConfiguration: Sendable {
     package let configuration: Configuration
     package let surroundings: Surroundings
     package let deployment: Deployment
     package let problems: [Problem]
+    /// What may differ from the deployment that this one was made from; nil for anything.
+    package let touched: Touched?
+    /// What only one entry may have; nil where the configuration has problems.
+    let claims: Claims?
+    /// How many portal groups want each portal, the boot services included.
+    let wantedPortals: TreeDictionary<PortalAddress, Int>
+}
+
+/// The names of what a change may have touched.
+package struct Touched: Hashable, Sendable {
+    package var backstores: Set<String> = []
+    package var targets: Set<String> = []
+
+    package init() {}
 }
 
 /// The entries of a configuration that an earlier one has alike and that were faultless there. Comparing them is cheap:

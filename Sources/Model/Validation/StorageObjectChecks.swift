@@ -17,17 +17,18 @@ extension Validation {
                     "\(place).wwn", "\(serial) is already the serial number at \(other)",
                     "remove wwn to get one of its own: initiators would take both for one disk")
             }
-            if let dev = object.dev, !dev.isEmpty, ["fileio", "block", "pscsi"].contains(object.plugin) {
-                self.claim(disk: dev, at: place)
-            }
-            guard !self.unchanged.objects[index] else { continue }
-            let path = "\(place)"
-            if let flaw = Naming.flaw(inBackstoreName: object.name) {
-                self.error("\(path).name", "\(object.name) cannot be a backstore's name: \(flaw)", "choose another")
-            }
-            self.checkMedium(of: object, at: path)
-            self.checkALUAGroups(of: object, at: path)
+            if let medium = object.ownMedium { self.claim(disk: medium, at: place) }
+            if !self.unchanged.objects[index] { self.check(object, at: "\(place)") }
         }
+    }
+
+    /// What can be said of a backstore without looking at others.
+    mutating func check(_ object: StorageObject, at path: String) {
+        if let flaw = Naming.flaw(inBackstoreName: object.name) {
+            self.error("\(path).name", "\(object.name) cannot be a backstore's name: \(flaw)", "choose another")
+        }
+        self.checkMedium(of: object, at: path)
+        self.checkALUAGroups(of: object, at: path)
     }
 
     private mutating func checkALUAGroups(of object: StorageObject, at path: String) {

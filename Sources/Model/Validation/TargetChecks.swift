@@ -6,7 +6,7 @@ extension Validation {
         let backstores = Set(self.configuration.storageObjects.map(\.path))
         for (index, target) in self.configuration.targets.enumerated() {
             let place = Place.targetName(index)
-            if self.unchanged.targets[index], target.fabric == "iscsi", target.hasBackstores(among: backstores) {
+            if self.unchanged.targets[index], target.fabric == "iscsi", target.usesOnly(backstores.contains) {
                 self.claim(target: target.wwn, at: place, isKnown: true)
                 continue
             }
@@ -16,20 +16,25 @@ extension Validation {
                 continue
             }
             self.claim(target: target.wwn, at: place)
-            var portals: [PortalAddress: Int] = [:]
-            var tags: Set<Int> = []
-            for (index, group) in target.portalGroups.enumerated() {
-                let path = "\(path).tpgs[\(index)]"
-                if !(1...65_535).contains(group.tag) {
-                    self.error("\(path).tag", "\(group.tag) is not a portal group tag", "write 1 to 65535")
-                } else if !tags.insert(group.tag).inserted {
-                    self.error("\(path).tag", "the target has another portal group \(group.tag)", "choose another tag")
-                }
-                self.checkAccess(to: group, at: path)
-                self.checkParameters(of: group, at: path)
-                self.checkLUNs(of: group, backstores: backstores, at: path)
-                self.checkPortals(of: group, at: path, taken: &portals)
+            self.check(target, hasBackstore: backstores.contains, at: path)
+        }
+    }
+
+    /// What can be said of a target's portal groups without looking at other targets.
+    mutating func check(_ target: Target, hasBackstore: (String) -> Bool, at path: String) {
+        var portals: [PortalAddress: Int] = [:]
+        var tags: Set<Int> = []
+        for (index, group) in target.portalGroups.enumerated() {
+            let path = "\(path).tpgs[\(index)]"
+            if !(1...65_535).contains(group.tag) {
+                self.error("\(path).tag", "\(group.tag) is not a portal group tag", "write 1 to 65535")
+            } else if !tags.insert(group.tag).inserted {
+                self.error("\(path).tag", "the target has another portal group \(group.tag)", "choose another tag")
             }
+            self.checkAccess(to: group, at: path)
+            self.checkParameters(of: group, at: path)
+            self.checkLUNs(of: group, hasBackstore: hasBackstore, at: path)
+            self.checkPortals(of: group, at: path, taken: &portals)
         }
     }
 
@@ -66,7 +71,7 @@ extension Validation {
         }
     }
 
-    private mutating func checkLUNs(of group: PortalGroup, backstores: Set<String>, at path: String) {
+    private mutating func checkLUNs(of group: PortalGroup, hasBackstore: (String) -> Bool, at path: String) {
         var indices: Set<Int> = []
         for (index, lun) in group.luns.enumerated() {
             let path = "\(path).luns[\(index)]"
@@ -75,7 +80,7 @@ extension Validation {
             } else if !indices.insert(lun.index).inserted {
                 self.error("\(path).index", "the portal group has another LUN \(lun.index)", "choose another number")
             }
-            if !backstores.contains(lun.storageObject) {
+            if !hasBackstore(lun.storageObject) {
                 self.error(
                     "\(path).storage_object", "there is no backstore \(lun.storageObject)",
                     "name one of storage_objects: /backstores/<plugin>/<name>")
@@ -90,13 +95,10 @@ extension Validation {
         for (index, portal) in group.portals.enumerated() {
             let path = "\(path).portals[\(index)]"
             self.checkPort(portal.port, at: "\(path).port")
-            // Its interface, as in fe80::1%eth0, is no part of an address.
-            let text = String(portal.ipAddress.prefix { $0 != "%" })
-            if IPAddress(text)?.isLinkLocal ?? false {
+            if let address = IPAddress(portal.ipAddress), address.isLinkLocal, address.zone == nil {
                 self.error(
-                    "\(path).ip_address",
-                    "\(portal.ipAddress) is good on one interface only, so that no portal is made of it",
-                    "write :: for all addresses, link-local ones too")
+                    "\(path).ip_address", "\(portal.ipAddress) is an address on each interface",
+                    "name the one that is meant: \(address)%eth0")
                 continue
             }
             guard let address = IPAddress(portal.ipAddress) else {
@@ -120,8 +122,8 @@ extension Validation {
 }
 
 extension Target {
-    /// Whether there is a backstore for every LUN.
-    fileprivate func hasBackstores(among paths: Set<String>) -> Bool {
-        self.portalGroups.allSatisfy { $0.luns.allSatisfy { paths.contains($0.storageObject) } }
+    /// Whether every LUN's backstore is one of those.
+    func usesOnly(_ isOne: (String) -> Bool) -> Bool {
+        self.portalGroups.allSatisfy { $0.luns.allSatisfy { isOne($0.storageObject) } }
     }
 }

@@ -6,18 +6,19 @@ extension Configuration {
     ///
     /// With `surroundings`, images that clients name are looked for there.
     package func validate(in surroundings: Surroundings? = nil) -> [Problem] {
-        self.validate(in: surroundings, Unchanged(self, since: nil))
+        self.validation(in: surroundings, Unchanged(self, since: nil)).problems
     }
 
     /// - Parameter unchanged: what need not be looked at but for what it shares with others.
-    func validate(in surroundings: Surroundings?, _ unchanged: Unchanged) -> [Problem] {
+    func validation(in surroundings: Surroundings?, _ unchanged: Unchanged) -> Validation {
         var validation = Validation(configuration: self, surroundings: surroundings, unchanged: unchanged)
+        validation.checkVersions()
         validation.checkStorageObjects()
         validation.checkDiscovery()
         validation.checkTargets()
         validation.checkServices()
         validation.checkClients()
-        return validation.problems
+        return validation
     }
 }
 
@@ -28,9 +29,9 @@ struct Validation {
     let unchanged: Unchanged
     var problems: [Problem] = []
     /// Where each file or device is used, by its path.
-    private var diskUsers: [String: Place] = [:]
+    private(set) var diskUsers: [String: Place] = [:]
     /// Where each target name is used.
-    private var targetNames: [String: Place] = [:]
+    private(set) var targetNames: [String: Place] = [:]
 
     /// A JSON path that is put into words only where somebody needs them.
     enum Place: CustomStringConvertible {
@@ -80,6 +81,14 @@ struct Validation {
         } else {
             self.targetNames[name] = place
         }
+    }
+
+    fileprivate mutating func checkVersions() {
+        guard let count = self.configuration.versionsKept, !(1...Limits.mostVersionsKept).contains(count) else {
+            return
+        }
+        self.error(
+            "max_backup_files", "\(count) earlier versions cannot be kept", "write 1 to \(Limits.mostVersionsKept)")
     }
 
     mutating func checkPort(_ port: Int, at path: String) {
