@@ -36,7 +36,7 @@ struct UnitUnderTest {
             settings: settings, memory: memory)
         self.unit.nexusBegan(self.nexus)
         if !freshNexus {
-            _ = self.begin([0, 0, 0, 0, 0, 0])
+            _ = self.execute([0, 0, 0, 0, 0, 0])
         }
     }
 

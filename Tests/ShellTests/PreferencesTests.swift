@@ -58,6 +58,53 @@ struct PreferencesTests {
                 .contains("your preferences cannot be kept in /nosuch/folder/file: No such file or directory"))
     }
 
+    @Test func `lines and what came of them are in the log file, without secrets`() async throws {
+        let path = NSTemporaryDirectory() + "apus-log-\(UUID().uuidString)"
+        defer { try? FileManager.default.removeItem(atPath: path) }
+        _ = try await Self.run(
+            [
+                "set global logfile=\(path)", "/iscsi create iqn.2023-04.com.example:t", "/iscsi create nosuch",
+                "/iscsi set discovery_auth userid=u password=secret-of-mine",
+                "set global loglevel_file=error", "ls", "/iscsi create nosuch",
+            ], file: nil)
+        let text = try String(contentsOfFile: path, encoding: .utf8)
+        let lines = text.split(separator: "\n").map { $0.dropFirst("2026-11-27 12:00:00 ".count) }
+        #expect(lines.first == "DEBUG /iscsi create iqn.2023-04.com.example:t")
+        #expect(lines.contains("INFO Created target iqn.2023-04.com.example:t."))
+        #expect(lines.count { $0.hasPrefix("ERROR WWN not valid") } == 2)
+        #expect(lines.last?.hasPrefix("ERROR WWN not valid") == true && !lines.contains { $0.hasPrefix("DEBUG ls") })
+        #expect(text.contains("password=(hidden)") && !text.contains("secret-of-mine"))
+        let attributes = try FileManager.default.attributesOfItem(atPath: path)
+        #expect(attributes[.posixPermissions] as? Int == 0o600)
+    }
+
+    @Test func `the console's level leaves out what went well, but no listing`() async throws {
+        let shown = try await Self.run(
+            [
+                "set global loglevel_console=warning", "/backstores/ramdisk create r1 16M", "ls /backstores/ramdisk",
+                "set global loglevel_console=loud", "set global logfile=here",
+            ], file: nil)
+        #expect(!shown.contains("Created ramdisk") && shown.contains("o- r1 "))
+        #expect(shown.contains("'loud' is not debug|info|warning|error|critical"))
+        #expect(shown.contains("'here' is no absolute path"))
+    }
+
+    @Test func `back-ups and model names are as preferences say`() async throws {
+        let owner = Owner()
+        let shown = try await Self.run(
+            [
+                "get global max_backup_files", "set global max_backup_files=12", "get global max_backup_files",
+                "set global max_backup_files=0", "set global max_backup_files=5 color_mode=true", "exit",
+                "set global export_backstore_name_as_model=false", "/backstores/ramdisk create plain 16M",
+                "/backstores/ramdisk/plain get attribute emulate_model_alias",
+            ], file: nil, owner: owner)
+        #expect(shown.contains("max_backup_files=100\n") && shown.contains("max_backup_files=12\n"))
+        #expect(shown.contains("'0' is not a number from 1 to 10000"))
+        #expect(shown.contains("max_backup_files is set by itself"))
+        #expect(shown.contains("Last 12 configs saved in"))
+        #expect(shown.contains("emulate_model_alias=0\n"))
+    }
+
     @Test func `LIO's preferences do what they say`() async throws {
         let shown = try await Self.run(
             [
