@@ -72,6 +72,11 @@ char *clibedit_line(const char *prompt, bool *was_interrupted) {
     sigemptyset(&own.sa_mask);
     *was_interrupted = false;
     reader = pthread_self();
+    // Threads of a pool are spared signals.
+    sigset_t wanted, masked;
+    sigemptyset(&wanted);
+    sigaddset(&wanted, SIGINT);
+    pthread_sigmask(SIG_UNBLOCK, &wanted, &masked);
     sigaction(SIGINT, &own, &usual);
     char *volatile line = NULL;
     if (sigsetjmp(before_reading, 1) == 0) {
@@ -82,6 +87,7 @@ char *clibedit_line(const char *prompt, bool *was_interrupted) {
         *was_interrupted = true;
     }
     sigaction(SIGINT, &usual, NULL);
+    pthread_sigmask(SIG_SETMASK, &masked, NULL);
     if (line && *line) add_history(line);
     return line;
 }

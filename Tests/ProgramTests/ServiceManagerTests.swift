@@ -75,10 +75,12 @@ struct ServiceManagerTests {
     @Test func `who asks for the API starts a daemon whose sockets the service manager holds`() throws {
         let place = try Place()
         let (socket, port) = (place.folder + "/s", UInt16.random(in: 20_000...29_999))
-        let manager = Process()
-        manager.executableURL = URL(fileURLWithPath: "/usr/bin/systemd-socket-activate")
+        // systemd-socket-activate closes the descriptor by which Foundation sees that a process has ended.
+        let (manager, number) = (Process(), place.folder + "/pid")
+        manager.executableURL = URL(fileURLWithPath: "/bin/sh")
         manager.arguments =
-            ["--listen", socket, "--listen", "127.0.0.1:\(port)", Program.path, "serve"] + place.options
+            ["-c", #"systemd-socket-activate "$@" & echo $! >"$0"; wait $!"#, number]
+            + ["--listen", socket, "--listen", "127.0.0.1:\(port)", Program.path, "serve"] + place.options
             + ["--api-listen", "127.0.0.1:\(port)", "--api-plain"]
         manager.standardInput = FileHandle.nullDevice
         manager.standardError = FileHandle.nullDevice
@@ -98,7 +100,8 @@ struct ServiceManagerTests {
             ["shell", "ls", "/backstores/ramdisk", "--server", "http://127.0.0.1:\(port)", "--token-file", token])
         #expect(remote.output.contains("r ....") && remote.status == 0)
         // systemd-socket-activate has become the daemon; the socket's name is its maker's to remove.
-        kill(manager.processIdentifier, SIGTERM)
+        let text = try String(contentsOfFile: number, encoding: .utf8).trimmingCharacters(in: .newlines)
+        kill(try #require(pid_t(text)), SIGTERM)
         manager.waitUntilExit()
         #expect(manager.terminationStatus == 0)
         #expect(FileManager.default.fileExists(atPath: socket))

@@ -47,11 +47,13 @@ struct TerminalTests {
         }
     }
 
-    /// Runs the shell on a terminal.
-    private func start(_ place: Place, on terminal: Terminal, environment: [String: String] = [:]) throws -> Process {
+    /// Runs the shell on a terminal, which sends it signals where it `controls` it.
+    private func start(
+        _ place: Place, on terminal: Terminal, environment: [String: String] = [:], controls: Bool = false
+    ) throws -> Process {
         let process = Process()
-        process.executableURL = URL(fileURLWithPath: Program.path)
-        process.arguments = ["shell"] + place.options
+        process.executableURL = URL(fileURLWithPath: controls ? "/usr/bin/setsid" : Program.path)
+        process.arguments = (controls ? ["--ctty", "--wait", Program.path] : []) + ["shell"] + place.options
         process.environment = ["TERM": "dumb", "HOME": place.folder, "PATH": "/usr/bin:/bin"]
             .merging(environment) { _, own in own }
         let side = FileHandle(forUpdatingAtPath: terminal.name)
@@ -237,7 +239,7 @@ struct TerminalTests {
     @Test func `^C drops the line, and what was typed before it does nothing`() throws {
         let place = try Place()
         let terminal = try Terminal()
-        let process = try self.start(place, on: terminal)
+        let process = try self.start(place, on: terminal, controls: true)
         _ = terminal.read(until: "/> ")
         terminal.press("/backstores/ramdisk create half 1M")
         // What is typed is shown, so that it has come.
