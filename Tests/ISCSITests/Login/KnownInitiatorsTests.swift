@@ -125,6 +125,100 @@ struct KnownInitiatorsTests {
         #expect(answer.login?.parameters.maxBurstLength == 1_048_576)
     }
 
+    /// As measured on the wire by others: Windows counts the levels and connections of which it is capable, and closes
+    /// the connection over an answer to a key that it did not offer.
+    @Test func `Windows goes through the security stage, and offers level 2 and many connections`() throws {
+        var login = LoginUnderTest()
+        #expect(
+            try login.received(
+                csg: 0, nsg: 1,
+                [
+                    "InitiatorName=iqn.1991-05.com.microsoft:win2003s", "SessionType=Normal", Self.target,
+                    "AuthMethod=None",
+                ]) == LoginAnswer(flags: 0x81, ["TargetPortalGroupTag=1", "AuthMethod=None"]))
+        let answer = try login.received(
+            csg: 1, nsg: 3,
+            [
+                "HeaderDigest=None,CRC32C", "DataDigest=None,CRC32C", "ErrorRecoveryLevel=2", "InitialR2T=No",
+                "ImmediateData=Yes", "MaxRecvDataSegmentLength=65536", "MaxBurstLength=262144",
+                "FirstBurstLength=65536", "MaxConnections=32", "DataPDUInOrder=Yes", "DataSequenceInOrder=Yes",
+                "DefaultTime2Wait=0", "DefaultTime2Retain=60", "MaxOutstandingR2T=16",
+            ])
+        #expect(
+            answer
+                == LoginAnswer(
+                    flags: 0x87,
+                    [
+                        "HeaderDigest=None", "DataDigest=None", "ErrorRecoveryLevel=2", "InitialR2T=No",
+                        "ImmediateData=Yes", "MaxBurstLength=262144", "FirstBurstLength=65536", "MaxConnections=32",
+                        "DataPDUInOrder=Yes", "DataSequenceInOrder=Yes", "DefaultTime2Wait=0",
+                        "DefaultTime2Retain=20", "MaxOutstandingR2T=1", "MaxRecvDataSegmentLength=262144",
+                    ]))
+        // Its discovery offers these alone.
+        var discovery = LoginUnderTest()
+        #expect(
+            try discovery.received(
+                csg: 0, nsg: 1,
+                ["InitiatorName=iqn.1991-05.com.microsoft:win2003s", "SessionType=Discovery", "AuthMethod=None"])
+                == LoginAnswer(flags: 0x81, ["AuthMethod=None"]))
+        #expect(
+            try discovery.received(
+                csg: 1, nsg: 3,
+                [
+                    "HeaderDigest=None,CRC32C", "DataDigest=None,CRC32C", "MaxRecvDataSegmentLength=65536",
+                    "DefaultTime2Wait=0", "DefaultTime2Retain=60",
+                ])
+                == LoginAnswer(
+                    flags: 0x87,
+                    [
+                        "HeaderDigest=None", "DataDigest=None", "DefaultTime2Wait=0", "DefaultTime2Retain=0",
+                        "MaxRecvDataSegmentLength=262144",
+                    ]))
+    }
+
+    /// The order of keys as illumos' initiator writes them (iscsi_login.c), its defaults as iscsiadm shows them.
+    @Test func `Solaris has no security stage where it has no secrets, and offers 65,535 connections`() throws {
+        var login = LoginUnderTest()
+        let answer = try login.received(
+            csg: 1, nsg: 3,
+            [
+                "InitiatorName=iqn.1986-03.com.sun:01:e00000000000.5250ac8e", "InitiatorAlias=solaris11", Self.target,
+                "SessionType=Normal", "HeaderDigest=None", "DataDigest=None", "MaxRecvDataSegmentLength=65536",
+                "DefaultTime2Wait=2", "DefaultTime2Retain=20", "ErrorRecoveryLevel=0", "IFMarker=No", "OFMarker=No",
+                "InitialR2T=Yes", "ImmediateData=Yes", "MaxBurstLength=262144", "FirstBurstLength=65536",
+                "MaxOutstandingR2T=1", "MaxConnections=65535", "DataPDUInOrder=Yes", "DataSequenceInOrder=Yes",
+            ])
+        #expect(
+            answer
+                == LoginAnswer(
+                    flags: 0x87,
+                    [
+                        "TargetPortalGroupTag=1", "HeaderDigest=None", "DataDigest=None", "DefaultTime2Wait=2",
+                        "DefaultTime2Retain=0", "ErrorRecoveryLevel=0", "IFMarker=No", "OFMarker=No",
+                        "InitialR2T=Yes", "ImmediateData=Yes", "MaxBurstLength=262144", "FirstBurstLength=65536",
+                        "MaxOutstandingR2T=1", "MaxConnections=64", "DataPDUInOrder=Yes", "DataSequenceInOrder=Yes",
+                        "MaxRecvDataSegmentLength=262144",
+                    ]))
+    }
+
+    @Test func `keys of vendors are not understood, what the initiator runs on is taken without a word`() throws {
+        var login = LoginUnderTest()
+        let answer = try login.received(
+            csg: 1, nsg: 3,
+            [
+                "InitiatorName=iqn.1998-01.com.vmware:esx1-019b6a5a", Self.target, "SessionType=Normal",
+                "X#NodeArchitecture=VMware ESXi 8.0", "X-com.vmware.isid=1", "X#Private=a,b", "HeaderDigest=None",
+            ])
+        #expect(
+            answer
+                == LoginAnswer(
+                    flags: 0x87,
+                    [
+                        "TargetPortalGroupTag=1", "X-com.vmware.isid=NotUnderstood", "X#Private=NotUnderstood",
+                        "HeaderDigest=None", "MaxRecvDataSegmentLength=262144",
+                    ]))
+    }
+
     @Test func `libiscsi asks for the digest that it would rather not have, last`() throws {
         var login = LoginUnderTest()
         #expect(
