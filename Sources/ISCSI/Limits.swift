@@ -43,7 +43,7 @@ package enum Limits {
     static let earlyPieces = 8_192
 
     /// How often an R2T is sent again before its task is given up (LIO's dataout_timeout_retries).
-    static let r2tRetries = 5
+    package static let r2tRetries = 5
 
     /// Connections that one session may have: what the field's hosts with the most paths use, and each is bounded itself.
     package static let maxConnections: UInt32 = 64
@@ -57,6 +57,13 @@ package enum Limits {
 
     /// Immediate commands outstanding beyond the window; more are rejected (RFC 7143 §4.2.2.1 allows a target to).
     package static let immediateCommands = 16
+
+    /// Immediate requests that are taken while so many responses wait for their turn (`ResponseFence`); more are rejected.
+    static let heldResponses = Int(Self.commandWindow) + Self.immediateCommands
+
+    /// Bursts that were asked for and whose tasks have been aborted; of more the oldest are forgotten, and what comes of
+    /// them is then taken for what its tag says.
+    static let abandonedTransfers = 4_096
 
     /// Text of one negotiation request or of one login stage, gathered over its PDUs, in bytes.
     package static let textLength = 65_536

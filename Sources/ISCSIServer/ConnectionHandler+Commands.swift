@@ -16,7 +16,7 @@ extension ConnectionHandler {
             operationCode != ReportLUNs.operationCode
         else {
             let result = command.withCDB { AbsentUnit.begin($0, luns: self.luns) }
-            return self.finish(command, result)
+            return self.finishUnbegun(command, result)
         }
         let nexus = self.live.nexus(at: lun)
         if unit.isFull {
@@ -36,6 +36,8 @@ extension ConnectionHandler {
     /// Does what the logical unit says comes next for a command that is not pending yet.
     func take(_ step: TaskStep, _ command: SCSICommand, _ unit: ServedUnit, wantedDataOut: Int = 0) {
         switch step {
+        case .finish(let result) where result.abortsTasksOf.isEmpty && wantedDataOut == 0:
+            self.finishUnbegun(command, result)
         case .finish(let result) where result.abortsTasksOf.isEmpty:
             self.finish(command, result, transferred: wantedDataOut)
         case .finish(let result):
@@ -63,6 +65,9 @@ extension ConnectionHandler {
             task.wantedDataOut = wantedDataOut
             self.pending[command.initiatorTaskTag] = task
             self.sanitize(task, isImmediate: isImmediate)
+        case .selfTest:
+            unit.selfTestRunner.begin(unit, on: self.loop)
+            self.finish(command, CommandResult(status: .good))
         case .copy(let machine, let continuation):
             self.connection.open(command)
             let task = PendingTask(command, unit, .perform(continuation))
@@ -109,7 +114,7 @@ extension ConnectionHandler {
             self.finish(task, result)
         case .finish(let result):
             self.finishAfterAborting(task, result)
-        case .write, .collect, .wait:
+        case .write, .collect, .wait, .selfTest:
             preconditionFailure("Data-Out is received once, before anything else is done with a command")
         }
     }
@@ -117,8 +122,22 @@ extension ConnectionHandler {
     func finish(_ command: SCSICommand, _ result: CommandResult, transferred: Int = 0) {
         self.connection.complete(
             command, status: result.status.rawValue, sense: result.sense, dataIn: result.dataIn,
-            transferred: transferred, output: &self.output)
+            transferred: transferred, isFenced: self.isFenced(result, command), output: &self.output)
         if result.status == .checkCondition { self.checkConditionSent(for: command) }
+    }
+
+    /// Ends a command of which nothing was begun. One that is refused may have data on the way.
+    private func finishUnbegun(_ command: SCSICommand, _ result: CommandResult) {
+        guard result.status != .good else { return self.finish(command, result) }
+        self.connection.refuse(
+            command, status: result.status.rawValue, sense: result.sense, isFenced: self.isFenced(result, command),
+            output: &self.output)
+        if result.status == .checkCondition { self.checkConditionSent(for: command) }
+    }
+
+    /// Whether the result says something of other tasks, and the session is to hear of it in order.
+    private func isFenced(_ result: CommandResult, _ command: SCSICommand) -> Bool {
+        self.live.machine.fencesResponses && command.withCDB { result.saysOfOtherTasks(after: $0) }
     }
 
     func finish(_ task: PendingTask, _ result: CommandResult, transferred: Int = 0) {

@@ -29,15 +29,22 @@ extension ConnectionHandler {
         _ data: ByteBuffer, _ command: SCSICommand, _ unit: ServedUnit, _ range: BlockRange, isDurable: Bool
     ) {
         let wanted = Int(range.count) * unit.blockSize
-        // Less than a block cannot be written: an initiator that expected less than the command takes.
-        let blocks = BlockRange(lba: range.lba, count: UInt32(data.readableBytes / unit.blockSize))
         self.session.counters.bytesWritten.bump(by: UInt64(data.readableBytes))
-        guard blocks.count > 0 else {
+        guard data.readableBytes > 0 else {
             return self.finish(command, CommandResult(status: .good), transferred: wanted)
         }
-        let length = Int(blocks.count) * unit.blockSize
+        guard data.readableBytes.isMultiple(of: unit.blockSize) else {
+            var work = WriteWork(range: range, isDurable: isDurable)
+            work.hasAllData = true
+            let task = PendingTask(command, unit, .write(work))
+            self.connection.open(command)
+            self.pending[command.initiatorTaskTag] = task
+            return self.receive(data, isLast: true, task)
+        }
+        let blocks = BlockRange(lba: range.lba, count: UInt32(data.readableBytes / unit.blockSize))
+        let length = data.readableBytes
         do throws(BlockError) {
-            if !isDurable, try unit.store.writeNow(blocks, from: data.readableBytesSpan.extracting(first: length)) {
+            if !isDurable, try unit.store.writeNow(blocks, from: data.readableBytesSpan) {
                 self.answeredAtOnce(.write, unit)
                 return self.finish(command, CommandResult(status: .good), transferred: wanted)
             }
@@ -49,8 +56,7 @@ extension ConnectionHandler {
         let task = PendingTask(command, unit, .write(work))
         self.connection.open(command)
         self.pending[command.initiatorTaskTag] = task
-        self.submit(
-            .write(blocks, data.getSlice(at: data.readerIndex, length: length) ?? data, durable: isDurable), task)
+        self.submit(.write(blocks, data, durable: isDurable), task)
     }
 
     func beginCollecting(
@@ -58,14 +64,20 @@ extension ConnectionHandler {
     ) {
         switch self.connection.beginDataOut(command, wanted: byteCount, isGathered: true) {
         case .complete(let data):
-            let nexus = self.session.nexus
-            let step = unit.withUnit { $0.resume(continuation, with: .collected(data), nexus: nexus) }
-            self.take(step, command, unit, wantedDataOut: byteCount)
+            self.take(self.collected(data, continuation, unit), command, unit, wantedDataOut: byteCount)
         case .pending(let data):
             let task = PendingTask(command, unit, .collect(continuation, data))
             task.wantedDataOut = byteCount
             self.pending[command.initiatorTaskTag] = task
         }
+    }
+
+    private func collected(
+        _ data: ByteBuffer, _ continuation: CommandContinuation, _ unit: ServedUnit
+    ) -> TaskStep {
+        let nexus = self.session.nexus
+        defer { if case .setTargetPortGroups = continuation { unit.timeTransitions() } }
+        return unit.withUnit { $0.resume(continuation, with: .collected(data), nexus: nexus) }
     }
 
     /// The next Data-Out of a task.
@@ -82,9 +94,7 @@ extension ConnectionHandler {
                 task.work = .collect(continuation, gathered)
                 return
             }
-            let nexus = self.session.nexus
-            let step = task.unit.withUnit { $0.resume(continuation, with: .collected(gathered), nexus: nexus) }
-            self.takeNext(step, task)
+            self.takeNext(self.collected(gathered, continuation, task.unit), task)
         case .wait(var gathered, _):
             gathered.writeImmutableBuffer(data)
             task.work = .wait(gathered, hasAllData: isLast)
@@ -155,6 +165,12 @@ extension ConnectionHandler {
             work.isFlushing = true
             task.work = .write(work)
             return self.submit(.flush, task)
+        }
+        if work.partialBlock.readableBytes > 0 {
+            let lba = work.range.lba + UInt64(work.written / task.unit.blockSize)
+            let rest = PartialBlock(lba: lba, bytes: work.partialBlock, durable: work.isDurable)
+            task.wantedDataOut = wanted
+            return self.takeNext(task.unit.withUnit { $0.write(rest) }, task)
         }
         self.finish(task, CommandResult(status: .good), transferred: wanted)
     }

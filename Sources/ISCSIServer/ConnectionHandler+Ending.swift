@@ -50,8 +50,7 @@ extension ConnectionHandler {
     func ended(reason: String) {
         guard self.phase != .ended else { return }
         self.phase = .ended
-        self.keepAlive?.cancel()
-        self.retransmission?.cancel()
+        self.stopWatchingPeer()
         self.expiry?.cancel()
         self.abort(Array(self.pending.values))
         self.waitingReads.removeAll()
@@ -117,32 +116,10 @@ extension ConnectionHandler {
     }
 
     func closeIfDrained() {
-        guard self.phase == .draining, self.pending.isEmpty else { return }
+        guard self.phase == .draining, self.pending.isEmpty,
+            !self.live.machine.holdsResponse(of: self.connection.number)
+        else { return }
         self.announce(.dropsSession)
         self.close(reason: "the server stops")
-    }
-
-    /// Pings a silent initiator, and gives up on one that does not answer.
-    func checkPeer() {
-        guard self.connection.initiatorPings else { return }
-        let silence = NIODeadline.now() - self.lastReceived
-        guard silence >= self.server.times.keepAlive else { return }
-        // Only a ping that was not answered tells: this side may have been asleep as well.
-        guard !self.hasPinged else {
-            return self.drop(
-                reason: "the initiator has not answered for \(silence.nanoseconds / 1_000_000_000) s")
-        }
-        self.hasPinged = true
-        self.connection.ping(output: &self.output)
-        self.flush()
-    }
-
-    /// Asks again for data that does not come, and gives up the tasks that it never comes for.
-    func retransmitR2Ts() {
-        for tag in self.connection.retransmitR2Ts(&self.output) {
-            guard let task = self.pending[tag] else { continue }
-            self.endLost(task)
-        }
-        self.flush()
     }
 }

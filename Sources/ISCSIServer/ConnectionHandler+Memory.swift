@@ -40,7 +40,7 @@ extension ConnectionHandler {
         let step = task.unit.withUnit { $0.resume(continuation, with: .remembered(failure == nil), nexus: nexus) }
         guard !task.isAborted else {
             // A sanitize operation that is kept begins, whoever is still there to hear of it.
-            if case .sanitize = step { _ = task.unit.sanitizeRunner.begin(task.unit, on: self.loop) }
+            if case .sanitize = step { task.unit.sanitizeRunner.begin(task.unit, on: self.loop) }
             return self.forgetIfIdle(task)
         }
         self.takeNext(step, task)

@@ -22,20 +22,20 @@ extension ConnectionHandler {
             self.abortTask(request)
         case .abortTaskSet:
             guard let unit = self.unit(request.lun) else { return self.answer(request, .noSuchLUN) }
-            self.answer(request, when: [self.live.abortTasks(of: unit)])
+            self.answer(request, when: [self.live.abortTasks(of: unit, by: .request(on: self))])
         case .clearTaskSet:
             guard let unit = self.unit(request.lun) else { return self.answer(request, .noSuchLUN) }
             let isAlone = unit.withUnit { $0.hasTaskSetPerNexus }
             let others =
-                isAlone ? [] : self.server.abortTasks(of: unit, except: self.session.id, areCleared: true)
-            self.answer(request, when: others + [self.live.abortTasks(of: unit)])
+                isAlone ? [] : self.server.abortTasks(of: unit, except: self.session.id, by: .taskSetCleared)
+            self.answer(request, when: others + [self.live.abortTasks(of: unit, by: .request(on: self))])
         case .logicalUnitReset:
             guard let unit = self.unit(request.lun) else { return self.answer(request, .noSuchLUN) }
             self.reset([unit], request)
         case .targetWarmReset:
             self.reset(self.live.allUnits, request)
         case .targetColdReset:
-            self.reset(self.live.allUnits, request, endsSessions: true)
+            self.reset(self.live.allUnits, request, then: .sessionsOfTarget)
         case .clearACA:
             guard let unit = self.unit(request.lun) else { return self.answer(request, .noSuchLUN) }
             unit.clearACA(by: self.session.nexus.id)
@@ -48,6 +48,9 @@ extension ConnectionHandler {
     }
 
     private func abortTask(_ request: TaskManagementRequest) {
+        guard !self.live.machine.isManagement(request.referencedTaskTag) else {
+            return self.answer(request, .rejected)
+        }
         guard let (owner, task) = self.live.pendingTask(request.referencedTaskTag) else {
             return self.answer(request, self.connection.abortUnknown(request))
         }
@@ -56,17 +59,17 @@ extension ConnectionHandler {
         self.answer(request, when: [owner.whenIdle([task])])
     }
 
-    /// - Parameter endsSessions: a cold reset ends every session with the target, this one included.
-    private func reset(_ units: [ServedUnit], _ request: TaskManagementRequest, endsSessions: Bool = false) {
+    private func reset(_ units: [ServedUnit], _ request: TaskManagementRequest, then ending: Ending = .nothing) {
         let aborted = units.flatMap { unit in
-            self.server.abortTasks(of: unit, except: self.session.id) + [self.live.abortTasks(of: unit)]
+            self.server.abortTasks(of: unit, except: self.session.id, by: .reset)
+                + [self.live.abortTasks(of: unit, by: .request(on: self))]
         }
         // What a device does not answer would not end without it.
         let devices = units.compactMap(self.resetDevice)
         for unit in units {
             unit.withUnit { $0.reset() }
         }
-        self.answer(request, when: aborted + devices, thenEndingSessions: endsSessions)
+        self.answer(request, when: aborted + devices, then: ending)
     }
 
     /// Tells when the device behind `unit`, if it is one, has been reset or cannot be.
@@ -85,12 +88,14 @@ extension ConnectionHandler {
     }
 
     /// Ends tasks without an answer.
-    func abort(_ tasks: [PendingTask]) {
+    ///
+    /// - Parameter awaitsData: whether the initiator still has to end the data that it was asked for.
+    func abort(_ tasks: [PendingTask], awaitsData: Bool = false) {
         for task in tasks {
             task.isAborted = true
             self.forgetCopy(task)
             self.remove(task)
-            self.connection.close(task.command.initiatorTaskTag)
+            self.connection.abort(task.command.initiatorTaskTag, awaitsData: awaitsData)
             if task.requestsInFlight > 0 {
                 self.aborted.append(task)
             }
@@ -142,18 +147,40 @@ extension ConnectionHandler {
         }
     }
 
+    /// What ends with the answer to a request.
+    enum Ending {
+        case nothing
+        /// I_T NEXUS RESET: all connections of the session are dropped, and nothing of it is retained (RFC 7144 §6.3).
+        case ownSession
+        /// TARGET COLD RESET: every session with the target ends, this one included.
+        case sessionsOfTarget
+    }
+
+    /// Answers when the tasks are gone, and what this initiator was asked for has come.
     func answer(
-        _ request: TaskManagementRequest, when aborted: [EventLoopFuture<Void>], thenEndingSessions: Bool = false
+        _ request: TaskManagementRequest, when aborted: [EventLoopFuture<Void>], then ending: Ending = .nothing
     ) {
         let loop = self.loop
         let bound = NIOLoopBound(self, eventLoop: loop)
-        EventLoopFuture.andAllComplete(aborted, on: loop).whenComplete { _ in
+        let isDrained = self.live.whenAbandonedDataHasEnded()
+        EventLoopFuture.andAllComplete(aborted + [isDrained], on: loop).whenComplete { _ in
             let handler = bound.value
             guard handler.phase != .ended else { return }
             handler.answer(request, .complete)
-            guard thenEndingSessions else { return handler.schedulePass() }
-            handler.flush()
-            handler.server.cutOffSessions(of: handler.session.nexus.targetName)
+            guard case .nothing = ending else {
+                handler.live.sendReadyResponses()
+                handler.flush()
+                return handler.end(ending)
+            }
+            handler.schedulePass()
+        }
+    }
+
+    private func end(_ ending: Ending) {
+        switch ending {
+        case .nothing: break
+        case .ownSession: self.live.cutOff()
+        case .sessionsOfTarget: self.server.cutOffSessions(of: self.session.nexus.targetName)
         }
     }
 

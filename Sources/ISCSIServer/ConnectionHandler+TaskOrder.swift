@@ -86,7 +86,7 @@ extension ConnectionHandler {
             _ = self.live.abortTasks(of: unit)
         case .ofAll:
             _ = self.live.abortTasks(of: unit)
-            _ = self.server.abortTasks(of: unit, except: self.session.id, areCleared: true)
+            _ = self.server.abortTasks(of: unit, except: self.session.id, by: .command)
         }
     }
 

@@ -52,9 +52,11 @@ final class ConnectionHandler: ChannelDuplexHandler {
     var hasReadMedium = false
     var lastReceived = NIODeadline.now()
     var quickAnswers = QuickAnswers()
-    var hasPinged = false
+    /// Ends the connection unless its initiator answers a ping.
+    var pingAnswer: Scheduled<Void>?
     var keepAlive: RepeatedTask?
-    /// At error recovery level 1 and above: sends R2Ts again.
+    /// At error recovery level 1 and above: sends R2Ts again. At level 0 it ends a connection whose data does not come,
+    /// where that is wanted.
     var retransmission: RepeatedTask?
     /// At error recovery level 2: ends a suspended connection.
     var expiry: Scheduled<Void>?
@@ -97,15 +99,7 @@ final class ConnectionHandler: ChannelDuplexHandler {
         self.framer.hasDataDigest = self.connection.parameters.dataDigest
         self.output = self.channel.allocator.buffer(capacity: 8_192)
         self.live.began()
-        let bound = NIOLoopBound(self, eventLoop: self.loop)
-        self.keepAlive = self.loop.scheduleRepeatedTask(
-            initialDelay: self.server.times.keepAlive, delay: self.server.times.keepAlive
-        ) { _ in bound.value.checkPeer() }
-        if self.connection.parameters.errorRecoveryLevel > 0 {
-            self.retransmission = self.loop.scheduleRepeatedTask(
-                initialDelay: self.server.times.dataOut, delay: self.server.times.dataOut
-            ) { _ in bound.value.retransmitR2Ts() }
-        }
+        self.watchPeer()
         self.process()
         self.endPass()
     }
@@ -173,7 +167,8 @@ final class ConnectionHandler: ChannelDuplexHandler {
 
     func received(_ bytes: ByteBuffer) {
         self.lastReceived = .now()
-        self.hasPinged = false
+        self.pingAnswer?.cancel()
+        self.pingAnswer = nil
         self.framer.append(bytes)
         self.process()
     }
@@ -214,6 +209,8 @@ final class ConnectionHandler: ChannelDuplexHandler {
                 "Data-Out lost",
                 metadata: ["initiator": "\(self.session.login.identity.initiatorName)", "reason": "\(reason)"])
             self.endLost(task)
+        case .abandonedDataEnded:
+            self.live.abandonedDataEnded()
         case .taskManagement(let request):
             self.manage(request)
         case .logout(let request):
@@ -225,6 +222,7 @@ final class ConnectionHandler: ChannelDuplexHandler {
 
     /// Sends what the pass has written.
     func endPass() {
+        self.live.sendReadyResponses()
         guard self.isOpen else {
             // What is written without a socket is kept by the connection, to be sent by another.
             if self.phase == .suspended { self.output.clear() }

@@ -23,6 +23,8 @@ struct Route: Sendable {
 struct ConnectionAuthority: LoginAuthority {
     let server: ISCSIServer
     let route: Route
+    /// Told of the portal group that the login leads to.
+    let reached: (PortalGroupDefinition) -> Void
 
     func decide(_ identity: LoginIdentity) -> LoginDecision {
         guard let name = identity.targetName else {
@@ -32,6 +34,7 @@ struct ConnectionAuthority: LoginAuthority {
         case .failure(let refusal):
             return .refused(refusal.status, reason: refusal.reason)
         case .success(let admission):
+            self.reached(admission.group)
             if let redirection = admission.group.redirection {
                 return .redirected(to: redirection.address, isPermanent: redirection.isPermanent)
             }

@@ -119,6 +119,7 @@ extension ISCSIServer {
         switch self.admission(of: live.session) {
         case .success(let admission):
             self.remember(admission, for: live.session)
+            live.patience = admission.grant.patience
             live.setUnits(admission.view)
         case .failure:
             // It lost its right between its login's answer and now.

@@ -247,23 +247,21 @@ extension ISCSIServer {
     /// Aborts the tasks at `unit` of every session but one, and waits for those that sessions have left there; each
     /// future tells when that is done.
     func abortTasks(
-        of unit: ServedUnit, except id: UInt64, areCleared: Bool = false
+        of unit: ServedUnit, except id: UInt64, by cause: AbortCause.OfOthers
     ) -> [EventLoopFuture<Void>] {
-        self.abortTasks(of: unit, areCleared: areCleared) { $0.id != id }
+        self.abortTasks(of: unit, by: cause) { $0.id != id }
     }
 
     /// Aborts the tasks at `unit` of the nexuses; tells when that is done.
     func abortTasks(of unit: ServedUnit, ofNexuses ids: Set<UInt64>) -> [EventLoopFuture<Void>] {
-        self.abortTasks(of: unit, areCleared: false) { ids.contains($0.nexus.id) }
+        self.abortTasks(of: unit, by: .preempting) { ids.contains($0.nexus.id) }
     }
 
     private func abortTasks(
-        of unit: ServedUnit, areCleared: Bool, where matches: (Session) -> Bool
+        of unit: ServedUnit, by cause: AbortCause.OfOthers, where matches: (Session) -> Bool
     ) -> [EventLoopFuture<Void>] {
         self.lives(where: matches).map { live in
-            live.eventLoop.flatSubmit {
-                live.value.abortTasks(of: unit, areCleared: areCleared, isByOther: true)
-            }
+            live.eventLoop.flatSubmit { live.value.abortTasks(of: unit, by: .other(cause)) }
         }
     }
 

@@ -23,9 +23,9 @@ package enum ServerLimits {
     /// Bytes that one read from a store brings when it has to be waited for, or cut into odd segments.
     package static let readChunkBytes = 262_144
 
-    /// How fast a sanitize operation writes: a tenth of what a store in memory takes, so that the other units of the host
+    /// How fast a sanitize operation writes, and a self-test in the background reads: a tenth of what a store in memory takes, so that the other units of the host
     /// keep their pace. A terabyte takes two hours, as on a hard disk.
-    package static let sanitizeBytesPerSecond: UInt64 = 128 << 20
+    package static let backgroundBytesPerSecond: UInt64 = 128 << 20
 
     /// How often a thin unit's space is looked at: soon enough to act before a file system that is nearly full is so.
     package static let spaceInterval = TimeAmount.seconds(5)
@@ -52,14 +52,18 @@ package struct ServerTimes: Sendable {
     /// (LIO's dataout_timeout).
     package var dataOut: TimeAmount
 
+    /// How long an initiator has to send the data that it was asked for, once it has aborted the tasks.
+    package var abandonedData: TimeAmount
+
     package init(
         login: TimeAmount = .seconds(15), keepAlive: TimeAmount = .seconds(30), closing: TimeAmount = .seconds(15),
-        logout: TimeAmount = .seconds(2), dataOut: TimeAmount = .seconds(3)
+        logout: TimeAmount = .seconds(2), dataOut: TimeAmount = .seconds(3), abandonedData: TimeAmount = .seconds(2)
     ) {
         self.login = login
         self.keepAlive = keepAlive
         self.closing = closing
         self.logout = logout
         self.dataOut = dataOut
+        self.abandonedData = abandonedData
     }
 }

@@ -60,8 +60,7 @@ extension ConnectionHandler {
     /// The connection has failed, but its tasks live on for a while.
     func suspend() {
         self.phase = .suspended
-        self.keepAlive?.cancel()
-        self.retransmission?.cancel()
+        self.stopWatchingPeer()
         self.context = nil
         self.relay = nil
         self.output.clear()
@@ -89,6 +88,7 @@ extension ConnectionHandler {
         guard self.live.machine.parameters.errorRecoveryLevel == 2 else {
             return self.answer(request, .reassignmentNotSupported)
         }
+        guard !self.live.machine.isManagement(tag) else { return self.answer(request, .rejected) }
         guard !self.live.connections.contains(where: { $0.connection.hasTask(tag) }) else {
             return self.answer(request, .stillAllegiant)
         }

@@ -22,13 +22,17 @@ final class LiveSession {
     /// Whether the session is to end: nothing is recovered any more.
     private(set) var isEnding = false
     /// Connections that have ended while stores work for tasks of theirs.
-    private var leaving: [ConnectionHandler] = []
+    private(set) var leaving: [ConnectionHandler] = []
     /// Connections that wait for the one whose place they take.
     private var joining = 0
     var units: [UInt16: ServedUnit] = [:]
     /// LUNs that the session may not write to.
     private var protected: Set<UInt16> = []
     var luns: [LUN] = []
+    /// How long its initiator is waited for.
+    var patience = Patience()
+    /// Task management that waits for data which the initiator was asked for.
+    var abandonedDataEnd: EventLoopPromise<Void>?
     /// Whether the session has been told of: one whose login ends at the last moment never is.
     private var hasBegun = false
     private(set) var isOver = false
@@ -131,9 +135,12 @@ extension LiveSession {
     func left(_ handler: ConnectionHandler, reason: String) {
         self.machine.logOut(connection: handler.connection.number)
         self.machine.forgetHeld(of: handler.connection.number)
+        self.machine.connectionFailed(handler.connection.number, hasEnded: true)
         self.connections.removeAll { $0 === handler }
         self.suspendedConnections.removeAll { $0 === handler }
         self.leaving.append(handler)
+        self.abandonedDataEnded()
+        self.sendReadyResponses()
         guard self.connections.isEmpty, self.suspendedConnections.isEmpty, self.joining == 0, !self.isOver else {
             return
         }
@@ -148,8 +155,11 @@ extension LiveSession {
     /// A connection has failed and may be recovered.
     func suspended(_ handler: ConnectionHandler) {
         self.machine.forgetHeld(of: handler.connection.number)
+        self.machine.connectionFailed(handler.connection.number, hasEnded: false)
         self.connections.removeAll { $0 === handler }
         self.suspendedConnections.append(handler)
+        self.abandonedDataEnded()
+        self.sendReadyResponses()
         // As many may wait as may serve: an initiator that only ever fails does not fill our memory.
         if self.suspendedConnections.count > Int(self.machine.parameters.maxConnections) {
             self.suspendedConnections[0].ended(reason: "too many connections wait to be recovered")
@@ -236,48 +246,6 @@ extension LiveSession {
 
     var allUnits: [ServedUnit] {
         Array(Self.distinct(self.units).values)
-    }
-
-    /// Aborts this session's tasks at `unit`; the future tells when no store works for them, nor for those that were
-    /// aborted before.
-    ///
-    /// - Parameters:
-    ///   - areCleared: whether another session's CLEAR TASK SET does it, or SANITIZE, which this one learns if it loses
-    ///     any.
-    ///   - isByOther: whether another nexus does it, so that TAS decides how this one learns.
-    ///   - spared: the one task that goes on.
-    func abortTasks(
-        of unit: ServedUnit, areCleared: Bool = false, isByOther: Bool = false, except spared: PendingTask? = nil
-    ) -> EventLoopFuture<Void> {
-        let isReported = isByOther && unit.withUnit { $0.reportsAbortedTasks }
-        var count = 0
-        for handler in self.connections + self.suspendedConnections {
-            let tasks = handler.pending.values.filter { $0.unit === unit && $0 !== spared }
-            count += tasks.count
-            handler.abort(tasks)
-            if isReported { handler.reportAborted(tasks) }
-        }
-        if areCleared, !isReported, count > 0 {
-            let nexus = self.session.nexus.id
-            unit.withUnit { $0.tasksCleared(of: [nexus]) }
-        }
-        return self.whenIdle { $0.unit === unit }
-    }
-
-    /// The open tasks at `unit` whose order does not matter.
-    func tasks(of unit: ServedUnit) -> [PendingTask] {
-        (self.connections + self.suspendedConnections + self.leaving).flatMap { handler in
-            handler.pending.values.filter { $0.unit === unit && $0.ticket == nil }
-                + handler.aborted.filter { $0.unit === unit && $0.ticket == nil }
-        }
-    }
-
-    /// Tells when no store works any longer for the aborted tasks that match.
-    private func whenIdle(_ matches: (PendingTask) -> Bool) -> EventLoopFuture<Void> {
-        let idle = (self.connections + self.suspendedConnections + self.leaving).map {
-            $0.whenIdle($0.aborted.filter(matches))
-        }
-        return EventLoopFuture.andAllSucceed(idle, on: self.loop)
     }
 }
 

@@ -16,6 +16,7 @@ final class LoginHandler: ChannelDuplexHandler {
     private var machine: LoginMachine
     private var phase = Phase.negotiating
     private var statSN: UInt32 = 0
+    private let began = NIODeadline.now()
     private var timeout: Scheduled<Void>?
     private var isReadHeldBack = false
 
@@ -35,10 +36,14 @@ final class LoginHandler: ChannelDuplexHandler {
     }
 
     func handlerAdded(context: ChannelHandlerContext) {
+        self.end(in: self.server.times.login, context)
+    }
+
+    /// Gives the login so much time from its beginning on.
+    private func end(in time: TimeAmount, _ context: ChannelHandlerContext) {
+        self.timeout?.cancel()
         let bound = NIOLoopBound(context, eventLoop: context.eventLoop)
-        self.timeout = context.eventLoop.scheduleTask(in: self.server.times.login) {
-            bound.value.close(promise: nil)
-        }
+        self.timeout = context.eventLoop.scheduleTask(deadline: self.began + time) { bound.value.close(promise: nil) }
     }
 
     func handlerRemoved(context: ChannelHandlerContext) {
@@ -91,7 +96,9 @@ final class LoginHandler: ChannelDuplexHandler {
     }
 
     private func received(_ request: LoginRequest, _ context: ChannelHandlerContext) {
-        let authority = ConnectionAuthority(server: self.server, route: Route(context.channel))
+        let authority = ConnectionAuthority(server: self.server, route: Route(context.channel)) { group in
+            if let time = group.loginTime { self.end(in: time, context) }
+        }
         switch self.machine.received(request, authority: authority) {
         case .reply(let response):
             self.send(response, request, context)
@@ -99,6 +106,11 @@ final class LoginHandler: ChannelDuplexHandler {
             self.refuse(response, request, reason, context)
         case .establish(let response, let login):
             self.phase = .establishing
+            if let architecture = self.machine.nodeArchitecture {
+                self.server.logger.info(
+                    "what an initiator runs on",
+                    metadata: ["initiator": "\(login.identity.initiatorName)", "node": "\(architecture)"])
+            }
             self.establish(login, response, request, context)
         }
     }

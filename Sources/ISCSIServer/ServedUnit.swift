@@ -15,7 +15,8 @@ package final class ServedUnit: Sendable {
     /// The unit's state. The lock is held for a decision, never while data moves.
     private let state: Mutex<LogicalUnit>
     private let memory: MemoryQueue?
-    let sanitizeRunner = SanitizeRunner()
+    let sanitizeRunner = BackgroundRunner(.sanitizing)
+    let selfTestRunner = BackgroundRunner(.selfTest)
     let latency = LatencyCounters()
     private let spaceWatch = SpaceWatch()
     private let waiting = Mutex<[TaskTicket: Waiting]>([:])
@@ -49,7 +50,7 @@ package final class ServedUnit: Sendable {
         self.memory = keeper.map(MemoryQueue.init)
         if self.withUnit({ $0.isBeingSanitized }) {
             // A power cut, or a stop, came in between.
-            _ = self.sanitizeRunner.begin(self, on: MultiThreadedEventLoopGroup.singleton.any())
+            self.sanitizeRunner.begin(self, on: MultiThreadedEventLoopGroup.singleton.any())
         }
         if self.store.info.capabilities.contains([.unmap, .tellsUsage]) {
             self.spaceWatch.begin(self, every: spaceInterval)
@@ -63,6 +64,7 @@ package final class ServedUnit: Sendable {
     package func stop() async {
         self.spaceWatch.stop()
         await self.sanitizeRunner.stop()
+        await self.selfTestRunner.stop()
     }
 
     /// Whether as many tasks are under way as may be.
@@ -103,11 +105,6 @@ package final class ServedUnit: Sendable {
 
     func nexusEnded(_ nexus: UInt64) {
         self.withUnit { $0.nexusEnded(nexus) }
-        self.beginEnabledTasks()
-    }
-
-    func nexusReset(_ nexus: UInt64) {
-        self.withUnit { $0.nexusReset(nexus) }
         self.beginEnabledTasks()
     }
 
@@ -181,6 +178,17 @@ package final class ServedUnit: Sendable {
     /// Through which ports the unit is reached how well.
     package func setTargetPortGroups(_ groups: TargetPortGroups) {
         self.withUnit { $0.setTargetPortGroups(groups) }
+        self.timeTransitions()
+    }
+
+    /// Ends the transitions of port groups that have begun, each in its time (LIO's trans_delay_msecs).
+    func timeTransitions() {
+        for (group, milliseconds) in self.withUnit({ $0.takeTransitions() }) {
+            MultiThreadedEventLoopGroup.singleton.any().scheduleTask(in: .milliseconds(Int64(milliseconds))) {
+                [weak self] in
+                self?.withUnit { $0.endTransition(ofGroup: group) }
+            }
+        }
     }
 
     /// Sense data for a store that failed.

@@ -51,7 +51,7 @@ final class Session: Sendable {
         var nexus = Nexus(
             id: id, initiatorPort: "\(login.identity.initiatorName),i,0x\(login.identity.isid)",
             targetName: login.identity.targetName ?? "", relativeTargetPort: login.portalGroupTag)
-        nexus.hasTaskQueries = login.parameters.protocolLevel >= 2
+        nexus.protocolLevel = UInt8(clamping: login.parameters.protocolLevel)
         self.nexus = nexus
         nexus.isWriteProtected = true
         self.protectedNexus = nexus

@@ -2,6 +2,7 @@
 // SPDX-FileCopyrightText: the Apus authors
 
 package import ISCSI
+package import NIOCore
 
 /// A target and the portal groups by which it is reached.
 package struct TargetDefinition: Sendable {
@@ -52,6 +53,8 @@ package struct PortalGroupDefinition: Sendable {
     package var redirection: Redirection?
     /// What its sessions may agree on.
     package var offer: SessionOffer
+    /// How long a login may take (LIO's login_timeout); nil for as long as any other.
+    package var loginTime: TimeAmount?
 
     package struct Redirection: Sendable, Hashable {
         /// As RFC 7143 §13.8 spells a TargetAddress.
@@ -66,7 +69,8 @@ package struct PortalGroupDefinition: Sendable {
 
     package init(
         tag: UInt16, alias: String? = nil, portals: Set<Portal>? = nil, units: [UInt16: ServedUnit],
-        access: AccessRules, redirection: Redirection? = nil, offer: SessionOffer = SessionOffer()
+        access: AccessRules, redirection: Redirection? = nil, offer: SessionOffer = SessionOffer(),
+        loginTime: TimeAmount? = nil
     ) {
         self.tag = tag
         self.alias = alias
@@ -75,6 +79,7 @@ package struct PortalGroupDefinition: Sendable {
         self.access = access
         self.redirection = redirection
         self.offer = offer
+        self.loginTime = loginTime
     }
 
     /// What an initiator sees of the group's units.

@@ -28,4 +28,6 @@ package enum Limits {
     package static let mostVersionsKept = 10_000
     /// The smallest disk worth having: one that a partition table fits in.
     package static let smallestDiskBytes = 1 << 20
+    /// A transition of a target port group: initiators take a path that is in one for longer as failed (LIO's bound).
+    package static let transitionMilliseconds = 30_000
 }

@@ -30,6 +30,10 @@ package enum CommandContinuation: Sendable {
     case orWriteRead(OrWrite)
     case orWriteWritten(OrWrite)
 
+    // WRITE that ends within a block
+    case partialBlockRead(PartialBlock)
+    case partialBlockWritten(PartialBlock)
+
     // UNMAP, WRITE SAME, GET LBA STATUS
     case unmap(parameterListLength: Int, anchors: Bool)
     /// The ranges that are still to be anchored.
@@ -81,6 +85,9 @@ extension LogicalUnit {
         case (.verifiedPattern(let rest, let block), .done): self.verifyPattern(rest, block)
         case (.orWriteRead(let operation), .data(let data)): self.orWrite(operation, read: data)
         case (.orWriteWritten(let operation), .miscompare): .perform(.read(operation.range), .orWriteRead(operation))
+        case (.partialBlockRead(let rest), .data(let old)): rest.writeStep(over: old)
+        case (.partialBlockWritten, .done): .finish(.good)
+        case (.partialBlockWritten(let rest), .miscompare): rest.readStep
         case (.logUsage(let request), .usage(let taken, let free)):
             self.logUsage(request, takenBytes: taken, freeBytes: free)
         case (.selfTest(let test, _), _): self.passed(test)

@@ -26,15 +26,6 @@ extension LogicalUnit {
         }
     }
 
-    /// I_T NEXUS RESET (SAM-5): what the nexus held goes as with its end, but it is still there, and learns of it.
-    package mutating func nexusReset(_ id: UInt64) {
-        guard let nexus = self.nexuses[id] else { return }
-        self.nexusEnded(id)
-        self.nexuses[id] = nexus
-        self.attentions.begin(id)
-        self.attentions.add(.nexusLoss, for: id)
-    }
-
     /// QUERY ASYNCHRONOUS EVENT (SAM-5): what waits to be told to the nexus, in the three bytes of its additional response
     /// information (UADE DEPTH and sense key, additional sense code, its qualifier); nil where nothing waits.
     package func asynchronousEvent(for id: UInt64) -> UInt32? {
@@ -51,6 +42,7 @@ extension LogicalUnit {
         self.modes.reset()
         self.modes.restore(self.savedModePages)
         self.tasks.clearACA()
+        self.endBackgroundTest(.aborted(byRequest: false))
         self.attentions.addForAll(.busDeviceReset)
     }
 

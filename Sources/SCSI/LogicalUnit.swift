@@ -49,6 +49,9 @@ package struct LogicalUnit: Sendable {
     var counters = UnitCounters()
     /// The newest first.
     var selfTests: [SelfTest.Result] = []
+    /// The one that runs in the background, and the blocks that are being read for it.
+    var backgroundTest: SelfTest?
+    var backgroundTestRange: BlockRange?
     /// The thresholds of the space that were reached when it was looked at last.
     var reachedThresholds = Self.noThresholdReached
     static let noThresholdReached = [Bool](repeating: false, count: ProvisioningModePage.Resource.allCases.count)

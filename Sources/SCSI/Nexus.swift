@@ -13,8 +13,10 @@ package struct Nexus: Hashable, Sendable {
     package var relativeTargetPort: UInt16
     /// Whether the medium is write-protected for this nexus alone.
     package var isWriteProtected = false
+    /// iSCSIProtocolLevel as it was agreed on for this nexus (RFC 7144 §7.1.1).
+    package var protocolLevel: UInt8 = 0
     /// Whether the transport has SAM-5's queries of tasks and I_T NEXUS RESET for this nexus.
-    package var hasTaskQueries = false
+    var hasTaskQueries: Bool { self.protocolLevel >= 2 }
 
     package init(id: UInt64, initiatorPort: String, targetName: String, relativeTargetPort: UInt16) {
         self.id = id

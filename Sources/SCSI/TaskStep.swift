@@ -16,6 +16,7 @@ package import NIOCore
 ///                 ├─ .copy ────► the units' stores ────┤
 ///                 ├─ .passThrough ► the unit's device ─┼──────────► its answer
 ///                 ├─ .sanitize ► the unit's operation ─┤ or at once
+///                 ├─ .selfTest ► the unit's test ──────┼──────────► GOOD at once
 ///                 └─ .remember ► a file ───────────────┴► resume(…) ► the next step
 ///
 /// Reads and writes, which are nearly all of the traffic, never come back to the logical unit; only a failing store
@@ -37,6 +38,8 @@ package enum TaskStep: Sendable {
     /// Abort every other task of the unit, then do what `nextSanitizeStep` tells until it tells no more; `sanitized` is
     /// the result, or GOOD at once where `isImmediate`.
     case sanitize(isImmediate: Bool)
+    /// GOOD at once; do what `nextSelfTestStep` tells until it tells no more.
+    case selfTest
     /// Begin the command again, with the ticket, when the unit says that it may (`takeEnabledTasks`); `drains` asks to tell
     /// when the unit's tasks without a ticket have ended.
     case wait(TaskTicket, drains: Bool)

@@ -17,6 +17,60 @@ struct ReadWriteTests {
         return Array(data[..<count])
     }
 
+    @Test(
+        arguments: [
+            // The command's blocks and what the initiator has, in bytes.
+            (1, 200), (3, 1_100), (2, 1_000), (1, 511),
+        ], [false, true])
+    func `data that ends within a block is written, and the rest of the block stays`(
+        sizes: (blocks: Int, expected: Int), waits: Bool
+    ) async throws {
+        for keys in [InitiatorSocket.keys, ["ImmediateData=No", "MaxBurstLength=512"]] {
+            let store = try ScriptedStore(waits: waits)
+            try await ServerUnderTest.run([store]) { test in
+                let socket = try await InitiatorSocket.ready(test.portal, keys: keys)
+                let range = BlockRange(lba: 3, count: UInt32(sizes.blocks))
+                let old = [UInt8](repeating: 0xaa, count: sizes.blocks * 512)
+                try store.fill(range, with: old)
+                let data = Self.pattern(sizes.expected)
+                // FUA
+                let write = cdb(0x2a, lba: 3, count: sizes.blocks, flags: 0x08)
+                let tag =
+                    keys == InitiatorSocket.keys
+                    ? socket.begin(write, written: data) : socket.begin(write, writing: data.count)
+                let outcome = try await socket.end(tag, written: data)
+                // Overflow, by what the command would have taken more (RFC 7143 §11.4.5).
+                #expect(outcome == Outcome(status: 0, residual: UInt32(sizes.blocks * 512 - sizes.expected)))
+                #expect(try store.content(range) == data + old[sizes.expected...])
+            }
+        }
+    }
+
+    @Test func `a refused write is answered when its unsolicited data has come`() async throws {
+        let store = try ScriptedStore()
+        try await ServerUnderTest.run([store]) { test in
+            let socket = try await InitiatorSocket.ready(test.portal)
+            for lun in [0, 5] as [UInt8] {
+                let tag = socket.initiator.freshTag()
+                var request = Request.command(
+                    cdb(0x2a, lba: 0x7fff_ffff, count: 4), tag: tag, flags: 0x21, expectedLength: 2_048)
+                request.data = Self.pattern(512)
+                request.setLUN(lun)
+                socket.send(request)
+                try await socket.expectAlive()
+                for place in 1...3 {
+                    let piece = Request.dataOut(
+                        tag: tag, transferTag: 0xffff_ffff, dataSN: UInt32(place - 1), offset: place * 512,
+                        isFinal: place == 3, data: Self.pattern(512))
+                    socket.sendBytes(socket.initiator.encode(piece))
+                    if place < 3 { try await socket.expectAlive() }
+                }
+                #expect(try await socket.end(tag).sense == (lun == 0 ? [0x05, 0x21, 0x00] : [0x05, 0x25, 0x00]))
+            }
+            #expect(try await socket.execute(testUnitReady).status == 0)
+        }
+    }
+
     @Test(arguments: [false, true])
     func `login, write, flush, read, logout`(waits: Bool) async throws {
         let store = try ScriptedStore(waits: waits)

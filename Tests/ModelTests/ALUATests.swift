@@ -41,7 +41,8 @@ struct ALUATests {
 
     @Test func `groups are made, set, given LUNs and done away with`() throws {
         var configuration = try Self.after([
-            "\(Self.alua) create name=far tag=5", "\(Self.alua)/far set alua alua_access_state=2 preferred=1",
+            "\(Self.alua) create name=far tag=5",
+            "\(Self.alua)/far set alua alua_access_state=2 preferred=1 trans_delay_msecs=40",
             "\(Self.lun) set alua alua_tg_pt_gp_name=far",
         ])
         let node = configuration.node(at: TreePath(Self.alua))
@@ -54,6 +55,7 @@ struct ALUATests {
         #expect(map?.groups.map(\.id) == [0, 5])
         #expect(map?.groups.map(\.state) == [0, 2])
         #expect(map?.groups.map(\.isPreferred) == [false, true])
+        #expect(map?.groups.map(\.transitionMilliseconds) == [0, 40])
         #expect(
             map?.ports == [
                 .init(target: "iqn.2026-11.org.example:t", tag: 1): 0,

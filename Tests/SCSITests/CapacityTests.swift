@@ -177,6 +177,11 @@ struct AnyCDBTests {
                     if let change = test.unit.endSanitizing() { test.unit.settle(change, isKept: true) }
                     test.unit.sanitizeEnded(isKept: true)
                     #expect(test.unit.sanitized().status == .good)
+                case .selfTest:
+                    while let step = test.unit.nextSelfTestStep() {
+                        #expect(test.medium.contains(step.request), "\(cdb), seed \(seed)")
+                        test.unit.selfTestPerformed(test.medium.perform(step.request))
+                    }
                 case .copy(let machine, let continuation):
                     var units = [test]
                     let outcome = CopyBench.copy(machine, among: &units, nexus: test.nexus)

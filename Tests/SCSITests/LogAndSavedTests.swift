@@ -151,7 +151,51 @@ struct SelfTestTests {
         #expect(Self.results(&test)[8] == 0)
     }
 
-    @Test(arguments: ["1D 40", "1D 80", "1D E0", "1D 24", "1D 10 00 00 04"])
+    @Test func `an extended one in the background reads all beside commands, and tells how far it is`() {
+        var test = UnitUnderTest(blockCount: 4096)
+        #expect(test.execute(bytes("1D 40")).status == .good)
+        #expect(Self.results(&test)[..<10] == bytes("10 00 0190 0001 03 10 4F 00")[...])
+        for (request, progress) in [("read 0+2048", "8000"), ("read 2048+2048", "FFFF")] {
+            let step = test.unit.nextSelfTestStep()
+            #expect(step?.byteCount == 2048 * 512)
+            let performed = step.map { test.medium.perform($0.request) }
+            #expect(test.medium.log.last == request)
+            // NOT READY, self-test in progress: REQUEST SENSE alone says so.
+            #expect(
+                test.dataIn(bytes("03 00 00 00 FC 00"))?[2..<18]
+                    == bytes(
+                        "02 00000000 0A 00000000 04 09 00 80 \(progress)")[...])
+            #expect(test.run([0])?.status == .good)
+            #expect(test.execute(bytes("1D 20")).senseText == "02/04/09")
+            if let performed { test.unit.selfTestPerformed(performed) }
+        }
+        #expect(test.unit.nextSelfTestStep() == nil)
+        #expect(Self.results(&test)[8] == 0x40)
+        #expect(test.dataIn(bytes("03 00 00 00 FC 00"))?[2] == 0)
+    }
+
+    @Test func `one in the background fails, is aborted, or ends with a reset`() {
+        var test = UnitUnderTest(blockCount: 4096)
+        #expect(test.execute(bytes("1D 40")).status == .good)
+        for _ in 0..<2 { _ = test.unit.nextSelfTestStep() }
+        test.unit.selfTestPerformed(.failure(BlockError(.read, "x")))
+        #expect(Self.results(&test)[8..<20] == bytes("46 00 0000 0000000000000800")[...])
+        #expect(test.unit.nextSelfTestStep() == nil)
+
+        #expect(test.execute(bytes("1D 40")).status == .good)
+        #expect(test.execute(bytes("1D 80")).status == .good)
+        #expect(Self.results(&test)[8] == 0x41 && test.unit.nextSelfTestStep() == nil)
+        #expect(test.execute(bytes("1D 80")).senseText == "05/24/00")
+
+        #expect(test.execute(bytes("1D 40")).status == .good)
+        test.unit.reset()
+        // What was still under way when it ended says nothing.
+        test.unit.selfTestPerformed(.failure(BlockError(.read, "x")))
+        _ = test.run([0])
+        #expect(Self.results(&test)[8] == 0x42)
+    }
+
+    @Test(arguments: ["1D 60", "1D 80", "1D E0", "1D 24", "1D 10 00 00 04"])
     func `what there is not is refused`(_ cdb: String) {
         var test = UnitUnderTest()
         #expect(test.run(bytes(cdb))?.senseText == "05/24/00")

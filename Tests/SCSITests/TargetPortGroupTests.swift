@@ -167,6 +167,33 @@ struct AccessStateTests {
         #expect(ports.test.dataIn(TwoPorts.report)?[4..<10] == bytes("02 CF 0000 00 02")[...])
     }
 
+    @Test func `a transition that takes time is one until it has ended`() {
+        let slow = TargetPortGroups.Group(id: 0, transitionMilliseconds: 50)
+        var ports = TwoPorts(slow, .init(id: 7))
+        #expect(ports.set(bytes("00000000 02 00 0000"), from: ports.two).status == .good)
+        #expect(ports.test.dataIn(TwoPorts.report, from: ports.two)?[4..<10] == bytes("0F CF 0000 00 01")[...])
+        _ = ports.answer([0], from: ports.one)
+        #expect(ports.answer([0], from: ports.one) == "02/04/0A")
+        #expect(ports.answer([0], from: ports.two) == "good")
+        let begun = ports.test.unit.takeTransitions()
+        #expect(begun.map(\.group) == [0] && begun.map(\.milliseconds) == [50])
+        #expect(ports.test.unit.takeTransitions().isEmpty)
+        ports.test.unit.endTransition(ofGroup: 0)
+        #expect(ports.answer([0], from: ports.one) == "06/2A/06")
+        #expect(ports.answer([0], from: ports.one) == "02/04/0B")
+        #expect(ports.test.dataIn(TwoPorts.report, from: ports.two)?[4..<10] == bytes("02 CF 0000 00 01")[...])
+
+        // The configuration may change it as well; a group that has no such state changes at once.
+        ports.configure(.init(id: 0, state: .unavailable, transitionMilliseconds: 50), .init(id: 7))
+        #expect(ports.test.unit.takeTransitions().map(\.group) == [0])
+        ports.test.unit.endTransition(ofGroup: 0)
+        #expect(ports.test.dataIn(TwoPorts.report, from: ports.two)?[4..<10] == bytes("03 CF 0000 00 02")[...])
+        ports.configure(
+            .init(id: 0, supportedStates: [.activeOptimized, .unavailable], transitionMilliseconds: 50), .init(id: 7))
+        #expect(ports.test.unit.takeTransitions().isEmpty)
+        #expect(ports.test.dataIn(TwoPorts.report, from: ports.two)?[4..<10] == bytes("00 09 0000 00 02")[...])
+    }
+
     @Test func `what SET TARGET PORT GROUPS did outlives a change of other groups`() {
         var ports = TwoPorts()
         #expect(ports.set(bytes("00000000 02 00 0000"), from: ports.two).status == .good)

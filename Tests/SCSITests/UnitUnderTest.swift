@@ -87,6 +87,8 @@ struct UnitUnderTest {
             case .sanitize:
                 self.sanitize()
                 return self.unit.sanitized()
+            case .selfTest:
+                return CommandResult(status: .good)
             case .copy(let machine, let continuation):
                 var units = [self]
                 let outcome = CopyBench.copy(machine, among: &units, nexus: nexus)
@@ -131,8 +133,8 @@ struct UnitUnderTest {
     }
 
     /// The Data-In of a command that ends with GOOD in its first step.
-    mutating func dataIn(_ cdb: [UInt8]) -> [UInt8]? {
-        guard let result = self.run(cdb), result.status == .good else { return nil }
+    mutating func dataIn(_ cdb: [UInt8], from nexus: Nexus? = nil) -> [UInt8]? {
+        guard let result = self.run(cdb, from: nexus), result.status == .good else { return nil }
         return result.dataIn.map { Array($0.readableBytesView) }
     }
 

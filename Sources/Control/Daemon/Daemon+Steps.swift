@@ -167,7 +167,8 @@ extension TargetPortGroups {
                     supportedStates: Set(group.supportedStates.map(AccessState.init)),
                     hasImplicitTransitions: group.hasImplicitTransitions,
                     hasExplicitTransitions: group.hasExplicitTransitions,
-                    implicitTransitionSeconds: group.implicitTransitionSeconds, keepsState: group.keepsState)
+                    implicitTransitionSeconds: group.implicitTransitionSeconds, keepsState: group.keepsState,
+                    transitionMilliseconds: group.transitionMilliseconds)
             })
         for (port, group) in access.ports {
             self.members[Port(targetName: port.target.lowercased(), relativePort: port.tag)] = group

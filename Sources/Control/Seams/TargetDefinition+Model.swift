@@ -4,6 +4,7 @@
 import ISCSI
 import ISCSIServer
 import Model
+import NIOCore
 
 extension TargetDefinition {
     /// - Parameter units: the open backstores; LUNs of others are left out.
@@ -15,7 +16,8 @@ extension TargetDefinition {
                     tag: group.tag, alias: group.alias, portals: group.portals.map { Set($0.map(Portal.init)) },
                     units: group.luns.compactMapValues { units[$0] }, access: AccessRules(group.access),
                     redirection: group.redirection.map { .init(address: $0.address, isPermanent: $0.isPermanent) },
-                    offer: group.parameters.map(SessionOffer.init) ?? SessionOffer())
+                    offer: group.parameters.map(SessionOffer.init) ?? SessionOffer(),
+                    loginTime: group.loginSeconds.map { .seconds(Int64($0)) })
             })
     }
 }
@@ -60,7 +62,18 @@ extension AccessList {
                 .mapped(
                     mappings.mapValues { LUNMapping(groupLUN: $0.groupLUN, isWriteProtected: $0.isWriteProtected) })
             } ?? .own(isWriteProtected: false),
-            networks: list.networks.compactMap(SourceNetwork.init))
+            networks: list.networks.compactMap(SourceNetwork.init), patience: Patience(list.patience))
+    }
+}
+
+extension Patience {
+    init(_ patience: ServedAccess.Patience) {
+        self.init()
+        func milliseconds(_ seconds: UInt32?) -> UInt32? { seconds.map { UInt32(clamping: UInt64($0) * 1_000) } }
+        self.pingMilliseconds = milliseconds(patience.ping)
+        self.pingAnswerMilliseconds = milliseconds(patience.pingAnswer)
+        self.dataOutMilliseconds = milliseconds(patience.dataOut)
+        self.dataOutRetries = patience.dataOutRetries
     }
 }
 

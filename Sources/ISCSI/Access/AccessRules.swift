@@ -40,15 +40,31 @@ package struct AccessList: Sendable, Hashable {
     package var luns: VisibleLUNs
     /// Whence it may come; empty for everywhere.
     package var networks: [SourceNetwork]
+    package var patience: Patience
 
     package init(
         authentication: Authentication = .none, luns: VisibleLUNs = .own(isWriteProtected: false),
-        networks: [SourceNetwork] = []
+        networks: [SourceNetwork] = [], patience: Patience = Patience()
     ) {
         self.authentication = authentication
         self.luns = luns
         self.networks = networks
+        self.patience = patience
     }
+}
+
+/// How long one initiator is waited for; nil is as long as any other.
+package struct Patience: Sendable, Hashable {
+    /// Milliseconds of silence after which it is pinged, if it knows pings; 0 for never (LIO's nopin_timeout).
+    package var pingMilliseconds: UInt32?
+    /// Milliseconds that it has to answer a ping (nopin_response_timeout).
+    package var pingAnswerMilliseconds: UInt32?
+    /// Milliseconds that it has to send data which it was asked for (dataout_timeout), and how often it is asked again
+    /// (dataout_timeout_retries).
+    package var dataOutMilliseconds: UInt32?
+    package var dataOutRetries: UInt32?
+
+    package init() {}
 }
 
 /// What initiators without an ACL may do (LIO's demo mode, `generate_node_acls`).
@@ -90,6 +106,7 @@ package struct AccessGrant: Sendable, Hashable {
     package var luns: VisibleLUNs
     /// Whether demo mode lets it in.
     package var isDynamic = false
+    package var patience = Patience()
 }
 
 extension AccessRules {
@@ -109,7 +126,10 @@ extension AccessRules {
         guard Self.allows(self.networks, address), Self.allows(list?.networks ?? [], address) else {
             return .failure(.foreignNetwork)
         }
-        if let list { return .success(AccessGrant(authentication: list.authentication, luns: list.luns)) }
+        if let list {
+            return .success(
+                AccessGrant(authentication: list.authentication, luns: list.luns, patience: list.patience))
+        }
         if let demoMode {
             return .success(
                 AccessGrant(

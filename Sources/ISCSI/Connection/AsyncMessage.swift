@@ -11,12 +11,16 @@ package enum AsyncEvent: Sendable, Equatable {
     case dropsConnection(isRecoverable: Bool)
     /// All connections of the session are about to be dropped, and nothing of it is retained.
     case dropsSession
+    /// All tasks of this connection at the LUN, which is in wire format, are being terminated: no more of their data is
+    /// to be sent. Only where TaskReporting=FastAbort was agreed on.
+    case terminatesTasks(lun: UInt64)
 
     private var code: UInt8 {
         switch self {
         case .logoutRequest: 1
         case .dropsConnection: 2
         case .dropsSession: 3
+        case .terminatesTasks: 5
         }
     }
 
@@ -33,6 +37,7 @@ package enum AsyncEvent: Sendable, Equatable {
         case .dropsConnection(isRecoverable: true):
             parameters.defaultTime2WaitSeconds << 16 | parameters.defaultTime2RetainSeconds
         case .dropsConnection(isRecoverable: false), .dropsSession: parameters.defaultTime2WaitSeconds << 16
+        case .terminatesTasks: 0
         }
     }
 }
@@ -42,6 +47,7 @@ extension TargetConnection {
     package mutating func announce(_ event: AsyncEvent, output: inout ByteBuffer) {
         var header = BasicHeaderSegment(.asyncMessage, flags: 0x80)
         header.initiatorTaskTag = reservedTag
+        if case .terminatesTasks(let lun) = event { header.lun = lun }
         header[field: 36] = event.firstWord(connectionID: self.login.connectionID)
         header[field: 40] = event.secondWord(self.parameters)
         self.writeNumbered(&header, &output)

@@ -13,6 +13,8 @@ package enum Inbound: Sendable {
     case data(initiatorTaskTag: UInt32, ByteBuffer, isLast: Bool)
     /// Data-Out of an open task was lost or came out of order: end the task with that (RFC 7143 §7.8, §7.9).
     case dataOutLost(initiatorTaskTag: UInt32, reason: String)
+    /// The last Data-Out of a burst whose task has been aborted.
+    case abandonedDataEnded
     case taskManagement(TaskManagementRequest)
     case logout(LogoutRequest)
     /// The connection cannot go on (error recovery level 0): close it. The reason is for the log.

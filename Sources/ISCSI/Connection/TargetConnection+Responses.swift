@@ -18,12 +18,17 @@ extension TargetConnection {
             if transfer.isDone { self.close(transfer.initiatorTaskTag) }
             return self.writeRecorded(&header, residual: transfer.isDone ? transfer.residual : nil, &output)
         }
-        if transfer.isDone {
-            header.flags = 0x81 | transfer.residual.flags
-            header[field: 44] = transfer.residual.count
-            self.close(transfer.initiatorTaskTag)
+        guard transfer.isDone else { return self.write(&header, advancingStatSN: false, &output) }
+        self.close(transfer.initiatorTaskTag)
+        guard !self.session.fence.isClosed else {
+            // The status waits for its turn; the data need not.
+            self.write(&header, advancingStatSN: false, &output)
+            return self.writeResponse(
+                transfer.initiatorTaskTag, 0, nil, transfer.residual, expDataSN: transfer.sentPDUs, &output)
         }
-        self.write(&header, advancingStatSN: transfer.isDone, &output)
+        header.flags = 0x81 | transfer.residual.flags
+        header[field: 44] = transfer.residual.count
+        self.write(&header, advancingStatSN: true, &output)
     }
 
     /// Completes a Data-In PDU whose `length` bytes are the last of `output`.
@@ -46,9 +51,10 @@ extension TargetConnection {
     /// - Parameters:
     ///   - status: the SCSI status; with GOOD it rides on the last Data-In.
     ///   - transferred: the bytes that the command had to transfer, where `dataIn` does not say it.
+    ///   - isFenced: whether it says something of other tasks, where the session fences such responses.
     package mutating func complete(
         _ command: SCSICommand, status: UInt8, sense: ByteBuffer? = nil, dataIn: ByteBuffer? = nil,
-        transferred: Int = 0, output: inout ByteBuffer
+        transferred: Int = 0, isFenced: Bool = false, output: inout ByteBuffer
     ) {
         self.close(command.initiatorTaskTag)
         let available = dataIn?.readableBytes ?? 0
@@ -76,15 +82,16 @@ extension TargetConnection {
         }
         let residual = Residual(wanted: max(transferred, available), expected: command.expectedLength)
         guard self.sent == nil else {
-            return self.writeStatus(command.initiatorTaskTag, status, sense, residual, &output)
+            return self.writeStatus(command.initiatorTaskTag, status, sense, residual, isFenced: isFenced, &output)
         }
         self.writeResponse(
-            command.initiatorTaskTag, status, sense, residual, expDataSN: transfer.sentPDUs, &output)
+            command.initiatorTaskTag, status, sense, residual, expDataSN: transfer.sentPDUs, isFenced: isFenced,
+            &output)
     }
 
     mutating func writeResponse(
         _ initiatorTaskTag: UInt32, _ status: UInt8, _ sense: ByteBuffer?, _ residual: Residual, expDataSN: UInt32,
-        snackTag: UInt32 = 0, _ output: inout ByteBuffer
+        snackTag: UInt32 = 0, isFenced: Bool = false, _ output: inout ByteBuffer
     ) {
         var header = BasicHeaderSegment(.scsiResponse, flags: 0x80 | residual.flags)
         // Response code 0: the command was completed at the target (RFC 7143 §11.4.3).
@@ -93,17 +100,19 @@ extension TargetConnection {
         header[field: 20] = snackTag
         header[field: 36] = expDataSN
         header[field: 44] = residual.count
-        guard let sense, sense.readableBytes > 0 else { return self.writeNumbered(&header, &output) }
+        guard let sense, sense.readableBytes > 0 else {
+            return self.writeInOrder(&header, isFenced: isFenced, &output)
+        }
         // The sense data's length stands before it (RFC 7143 §11.4.7).
         var data = ByteBuffer()
         data.writeInteger(UInt16(sense.readableBytes))
         data.writeImmutableBuffer(sense)
-        self.writeNumbered(&header, data: data, &output)
+        self.writeInOrder(&header, data: data, isFenced: isFenced, &output)
     }
 
     /// Answers a Task Management Function Request (RFC 7143 §11.6).
     ///
-    /// - Parameter information: three bytes of additional response information (RFC 7144).
+    /// - Parameter information: three bytes of additional response information (RFC 7144 §6.4.1).
     package mutating func respond(
         to request: TaskManagementRequest, _ response: TaskManagementResponse, information: UInt32 = 0,
         output: inout ByteBuffer
@@ -112,7 +121,8 @@ extension TargetConnection {
         header.opcodeSpecific = UInt16(response.rawValue) << 8
         header.lun = UInt64(information & 0xff_ffff) << 40
         header.initiatorTaskTag = request.initiatorTaskTag
-        self.writeNumbered(&header, &output)
+        self.session.openManagement[request.initiatorTaskTag] = nil
+        self.writeInOrder(&header, isFenced: request.isFenced, &output)
     }
 
     /// Rejects a PDU, giving its header back (RFC 7143 §11.17).
@@ -173,6 +183,7 @@ extension TargetConnection {
         header[field: 32] = maxCmdSN
         if advancingStatSN {
             self.statSN = self.statSN.advanced(by: 1)
+            if self.session.fencesResponses { self.session.fence.sent(on: self.number, next: self.statSN) }
         }
         self.writeHeader(header, &output)
     }

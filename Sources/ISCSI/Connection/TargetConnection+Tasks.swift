@@ -101,8 +101,13 @@ extension TargetConnection {
         return .pending(data)
     }
 
-    mutating func receivedDataOut(_ pdu: PDU) -> Inbound {
+    mutating func receivedDataOut(_ pdu: PDU, _ output: inout ByteBuffer) -> Inbound {
         let tag = pdu.header.initiatorTaskTag
+        if !self.session.abandoned.isEmpty,
+            self.session.abandoned.takes(pdu.header[field: 20], isFinal: pdu.header.isFinal)
+        {
+            return pdu.header.isFinal ? .abandonedDataEnded : .nothing
+        }
         guard let task = self.session.tasks[tag], task.hasDataOut else {
             // Its task was answered early or aborted; the initiator will learn that from the answer.
             return .nothing
@@ -110,6 +115,23 @@ extension TargetConnection {
         guard task.connection == self.number else {
             return .close(reason: "Data-Out of task \(tag), which is another connection's")
         }
+        let inbound = self.receivedDataOut(pdu, task)
+        guard task.refusal != nil else { return inbound }
+        switch inbound {
+        case .data(_, let data, let isLast):
+            self.consumed(data.readableBytes, of: tag)
+            if isLast { self.endRefused(task, &output) }
+            return .nothing
+        case .dataOutLost:
+            self.endRefused(task, &output)
+            return .nothing
+        default:
+            return inbound
+        }
+    }
+
+    private mutating func receivedDataOut(_ pdu: PDU, _ task: OpenCommand) -> Inbound {
+        let tag = task.command.initiatorTaskTag
         var data = pdu.data
         let transferTag = pdu.header[field: 20]
         let newBytes: Int

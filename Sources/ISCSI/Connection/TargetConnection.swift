@@ -49,6 +49,7 @@ package struct TargetConnection: ~Copyable {
         self.sent = login.parameters.errorRecoveryLevel > 0 ? SentRecord() : nil
         self.session = session
         self.number = session.enterConnection(id: login.connectionID)
+        if session.fencesResponses { session.fence.began(self.number, statSN: self.statSN) }
     }
 
     /// Takes one PDU. Answers that the protocol gives by itself are appended to `output`.
@@ -56,6 +57,9 @@ package struct TargetConnection: ~Copyable {
         _ pdu: PDU, directory: some TargetDirectory, output: inout ByteBuffer
     ) -> Inbound {
         if self.sent != nil { self.acknowledge(pdu.header) }
+        if self.session.fencesResponses {
+            self.session.fence.acknowledged(on: self.number, SerialNumber(pdu.header[field: 28]))
+        }
         if pdu.isDamaged { return self.receivedDamaged(pdu, &output) }
         guard let opcode = pdu.header.opcode else {
             self.reject(pdu.header, .commandNotSupported, &output)
@@ -63,7 +67,7 @@ package struct TargetConnection: ~Copyable {
         }
         switch opcode {
         case .dataOut:
-            return self.receivedDataOut(pdu)
+            return self.receivedDataOut(pdu, &output)
         case .snackRequest:
             self.receivedSnack(pdu, &output)
             return .nothing
@@ -95,6 +99,10 @@ package struct TargetConnection: ~Copyable {
                 return .nothing
             }
         }
+        if pdu.header.isImmediate, self.session.fence.count >= Limits.heldResponses {
+            self.reject(pdu.header, .tooManyImmediateCommands, &output)
+            return .nothing
+        }
         switch opcode {
         case .scsiCommand:
             return self.receivedCommand(pdu, &output)
@@ -102,7 +110,7 @@ package struct TargetConnection: ~Copyable {
             self.answerPing(pdu, &output)
             return .nothing
         case .taskManagementRequest:
-            return .taskManagement(TaskManagementRequest(pdu.header))
+            return self.receivedManagement(pdu, &output)
         case .textRequest:
             return self.receivedText(pdu, directory, &output)
         default:

@@ -107,8 +107,8 @@ package enum KeyTable {
             "DataSequenceInOrder", default: "Yes", .or(ours: false), .login, .session, irrelevantToDiscovery: true),
         KeyRow("ErrorRecoveryLevel", default: "0", .minimum(ours: Limits.errorRecoveryLevel, 0...2), .login, .session),
         KeyRow(
-            "TaskReporting", default: "RFC3720", .firstCommon(["RFC3720"]), .login, .session,
-            irrelevantToDiscovery: true),
+            "TaskReporting", default: "RFC3720", .firstCommon(TaskReporting.allCases.map(\.rawValue)), .login,
+            .session, irrelevantToDiscovery: true),
         KeyRow(
             "iSCSIProtocolLevel", default: "1", .minimum(ours: Limits.protocolLevel, 0...31), .login, .session,
             irrelevantToDiscovery: true),

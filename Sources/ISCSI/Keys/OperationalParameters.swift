@@ -23,6 +23,7 @@ package struct OperationalParameters: Sendable, Equatable {
     package var dataSequenceInOrder = true
     package var errorRecoveryLevel: UInt32 = 0
     package var protocolLevel: UInt32 = 1
+    package var taskReporting = TaskReporting.rfc3720
 
     package init() {}
 
@@ -63,6 +64,7 @@ package struct OperationalParameters: Sendable, Equatable {
         case "DataSequenceInOrder": self.dataSequenceInOrder = yes
         case "ErrorRecoveryLevel": self.errorRecoveryLevel = number
         case "iSCSIProtocolLevel": self.protocolLevel = number
+        case "TaskReporting": self.taskReporting = TaskReporting(rawValue: value) ?? .rfc3720
         default: break
         }
     }
@@ -85,6 +87,17 @@ package struct OperationalParameters: Sendable, Equatable {
             "DataSequenceInOrder": self.dataSequenceInOrder ? "Yes" : "No",
             "ErrorRecoveryLevel": "\(self.errorRecoveryLevel)",
             "iSCSIProtocolLevel": "\(self.protocolLevel)",
+            "TaskReporting": self.taskReporting.rawValue,
         ]
     }
+}
+
+/// How a target tells that tasks have ended (RFC 7143 §13.23).
+package enum TaskReporting: String, Sendable, CaseIterable {
+    /// Responses of a session's connections may overtake each other.
+    case rfc3720 = "RFC3720"
+    /// Those that say something of other tasks do not, and are not overtaken (`ResponseFence`).
+    case responseFence = "ResponseFence"
+    /// Beyond that, whoever loses tasks to task management is told at once to send no more of their data.
+    case fastAbort = "FastAbort"
 }

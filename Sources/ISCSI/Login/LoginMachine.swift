@@ -27,6 +27,8 @@ package struct LoginMachine: Sendable {
 
     private var stage: LoginStage?
     private var identity: LoginIdentity?
+    /// What the initiator says that it runs on (X#NodeArchitecture, RFC 7143 §13.26): for the log alone.
+    package private(set) var nodeArchitecture: String?
     private var isDiscovery = false
     private var connectionID: UInt16 = 0
     private var negotiation = Negotiation()
@@ -204,6 +206,8 @@ package struct LoginMachine: Sendable {
                 case .repeatedKey(let key): throw Refusal(.initiatorError, "\(key) is negotiated twice")
                 }
             }
+            // Whatever it says, nothing depends on it (RFC 7143 §13.26.2).
+            if pair.key == "X#NodeArchitecture", NameSyntax.isAlias(pair.value) { self.nodeArchitecture = pair.value }
             if pair.key == "AuthMethod" { try self.agreeOnMethod(answers.last?.value) }
         }
         if self.stage == .securityNegotiation { try self.authenticate(pairs, into: &answers) }

@@ -20,19 +20,23 @@ extension TargetConnection {
         self.reject(pdu.header, .dataDigestError, &output)
         guard self.sent != nil else { return .close(reason: "the data digest does not match") }
         guard pdu.header.opcode == .dataOut else { return .nothing }
-        return self.receivedDataOut(pdu)
+        return self.receivedDataOut(pdu, &output)
     }
 
     /// Sends R2Ts again whose data has not come, where the clock has ticked as often as a task may be silent; called with
-    /// each tick. Returns the tasks that have been silent for too long.
-    package mutating func retransmitR2Ts(_ output: inout ByteBuffer) -> [UInt32] {
+    /// each tick. Returns the tasks that have been silent for too long. At error recovery level 0 nothing is asked for
+    /// again: the first silence is one too many.
+    package mutating func retransmitR2Ts(
+        retries: Int = Limits.r2tRetries, _ output: inout ByteBuffer
+    ) -> [UInt32] {
+        let retries = self.sent == nil ? 0 : retries
         var given: [UInt32] = []
         for (tag, task) in self.session.tasks where task.connection == self.number {
             guard task.hasDataOut, !task.dataOut.outstanding.isEmpty else { continue }
             task.dataOut.idleTicks += 1
             // The first tick comes at any time after the R2T.
             guard task.dataOut.idleTicks > 1 else { continue }
-            guard task.dataOut.idleTicks <= Limits.r2tRetries + 1 else {
+            guard task.dataOut.idleTicks <= retries + 1 else {
                 given.append(tag)
                 continue
             }
@@ -88,11 +92,12 @@ extension TargetConnection {
     /// Writes a SCSI Response at error recovery level 1 and above, with the numbers that go with what was kept.
     mutating func writeStatus(
         _ initiatorTaskTag: UInt32, _ status: UInt8, _ sense: ByteBuffer?, _ residual: Residual,
-        _ output: inout ByteBuffer
+        isFenced: Bool = false, _ output: inout ByteBuffer
     ) {
         let snackTag = self.sent?.data[initiatorTaskTag]?.snackTag ?? 0
         let expDataSN = self.sent?.nextDataSN(of: initiatorTaskTag) ?? 0
         self.writeResponse(
-            initiatorTaskTag, status, sense, residual, expDataSN: expDataSN, snackTag: snackTag, &output)
+            initiatorTaskTag, status, sense, residual, expDataSN: expDataSN, snackTag: snackTag, isFenced: isFenced,
+            &output)
     }
 }

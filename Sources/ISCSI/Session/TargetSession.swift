@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // SPDX-FileCopyrightText: the Apus authors
 
+import NIOCore
 import Wire
 
 /// What the connections of one session have in common: one command order, one table of tasks (RFC 7143 §4.2.2.1).
@@ -26,6 +27,14 @@ package final class TargetSession {
     private(set) var connectionIDs: [UInt32: UInt16] = [:]
     private var lastConnection: UInt32 = 0
     var nextTransferTag: UInt32 = 1
+    /// Whether responses may have to wait for each other (TaskReporting).
+    package let fencesResponses: Bool
+    var fence = ResponseFence()
+    /// Task management that came before commands which it is to act on.
+    var postponedManagement: [PostponedManagement] = []
+    /// Task management that has not been answered: the numbers of its connections, by ITT.
+    var openManagement: [UInt32: UInt32] = [:]
+    var abandoned = AbandonedTransfers()
 
     /// A place in the command order that is taken before its turn.
     enum HeldCommand: Sendable {
@@ -38,6 +47,7 @@ package final class TargetSession {
     package init(login: EstablishedLogin) {
         self.window = CommandWindow(firstCmdSN: login.firstCmdSN)
         self.parameters = login.parameters
+        self.fencesResponses = login.parameters.taskReporting != .rfc3720
     }
 
     /// ExpCmdSN and MaxCmdSN as they stand.
@@ -47,13 +57,14 @@ package final class TargetSession {
 
     /// The next command whose turn has come, and the number of its connection; nil when there is none.
     package func nextHeld() -> (pdu: PDU, connection: UInt32)? {
+        if let management = self.nextManagement() { return management }
         while !self.held.isEmpty, let held = self.held.removeValue(forKey: self.window.expCmdSN.value) {
             switch held {
             case .waiting(let pdu, let connection): return (pdu, connection)
             case .aborted: _ = self.window.received(self.window.expCmdSN)
             }
         }
-        return nil
+        return self.nextManagement()
     }
 
     /// Enters a command in the table.
@@ -93,6 +104,9 @@ package final class TargetSession {
         self.held = self.held.filter {
             if case .waiting(_, on: connection) = $0.value { false } else { true }
         }
+        self.postponedManagement.removeAll { $0.connection == connection }
+        self.openManagement = self.openManagement.filter { $0.value != connection }
+        self.abandoned.forget(connection: connection)
     }
 
     /// A tag for an R2T, a ping or a text exchange; never the reserved one.
@@ -117,6 +131,14 @@ final class OpenCommand {
     var isReserved = false
     /// Whether its tag is in its connection's queue for an R2T, where it is once at most.
     var isQueued = false
+    /// What it will be answered with when its unsolicited data has come, which is dropped.
+    var refusal: Refusal?
+
+    struct Refusal {
+        var status: UInt8
+        var sense: ByteBuffer?
+        var isFenced: Bool
+    }
 
     init(_ command: SCSICommand, connection: UInt32) {
         self.command = command
@@ -132,6 +154,7 @@ final class OpenCommand {
         self.isGathered = false
         self.isReserved = false
         self.isQueued = false
+        self.refusal = nil
     }
 
     /// The command has Data-Out; the lists of the one before lend their memory.

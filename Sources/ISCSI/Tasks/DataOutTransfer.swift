@@ -117,6 +117,7 @@ package struct DataOutTransfer: Sendable {
         } else {
             self.solicitedEnd = offset + length
         }
+        if self.bursts.isEmpty { self.idleTicks = 0 }
         let burst = Burst(
             targetTransferTag: targetTransferTag, r2tSN: self.r2tSN, start: offset, end: offset + length)
         self.bursts.append(burst)
@@ -151,6 +152,7 @@ package struct DataOutTransfer: Sendable {
             }
         }
         self.received = offset + length
+        self.idleTicks = 0
         return max(0, min(self.received, self.total) - offset)
     }
 

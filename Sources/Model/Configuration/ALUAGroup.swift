@@ -67,6 +67,8 @@ package struct ALUAGroup: Hashable, Sendable {
         case "alua_access_type" where !(0...3).contains(value):
             "write 0 (none), 1 (implicit), 2 (explicit) or 3 (implicit and explicit)"
         case "implicit_trans_secs" where !(0...255).contains(value): "write 0 to 255 seconds"
+        case "trans_delay_msecs" where !(0...Limits.transitionMilliseconds).contains(value):
+            "write 0 to \(Limits.transitionMilliseconds) milliseconds"
         case "preferred" where value != 0 && value != 1: "write 0 or 1"
         case _ where name.hasPrefix("alua_support_") && value != 0 && value != 1: "write 0 or 1"
         default: nil

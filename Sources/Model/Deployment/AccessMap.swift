@@ -29,6 +29,8 @@ package struct AccessMap: Hashable, Sendable {
         package var implicitTransitionSeconds: UInt8
         /// `alua_write_metadata`.
         package var keepsState: Bool
+        /// `trans_delay_msecs`.
+        package var transitionMilliseconds: Int
     }
 
     /// What a backstore has whose configuration says nothing: LIO's default group.
@@ -45,7 +47,8 @@ package struct AccessMap: Hashable, Sendable {
                 hasImplicitTransitions: group.setting("alua_access_type") & 1 != 0,
                 hasExplicitTransitions: group.setting("alua_access_type") & 2 != 0,
                 implicitTransitionSeconds: UInt8(clamping: group.setting("implicit_trans_secs")),
-                keepsState: group.setting("alua_write_metadata") != 0)
+                keepsState: group.setting("alua_write_metadata") != 0,
+                transitionMilliseconds: max(0, group.setting("trans_delay_msecs")))
         }
     }
 

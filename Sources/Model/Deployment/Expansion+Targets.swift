@@ -53,6 +53,7 @@ extension ServedGroup {
         self.init(
             tag: tag, alias: group.parameters?["TargetAlias"]?.plainText.flatMap { $0.isEmpty ? nil : $0 },
             portals: portals, luns: luns, access: ServedAccess(group), parameters: ServedParameters(group))
+        self.loginSeconds = group.attributes?["login_timeout"]?.plainText.flatMap { UInt32($0) }
         if let address = group.text("redirect_address").flatMap(Self.redirectionAddress) {
             self.redirection = Redirection(
                 address: address, isPermanent: group.attribute("redirect_permanently", default: 0) != 0)
@@ -72,6 +73,19 @@ extension ServedGroup {
     }
 }
 
+extension ServedAccess.Patience {
+    fileprivate init(_ acl: NodeACL) {
+        // rtslib writes every default out: it is nobody's wish.
+        func seconds(_ name: String) -> UInt32? {
+            guard let value = acl.attribute(name), "\(value)" != TreeSettings.aclAttributes[name] else { return nil }
+            return UInt32(exactly: value)
+        }
+        self.init(
+            ping: seconds("nopin_timeout"), pingAnswer: seconds("nopin_response_timeout"),
+            dataOut: seconds("dataout_timeout"), dataOutRetries: seconds("dataout_timeout_retries"))
+    }
+}
+
 extension ServedAccess {
     fileprivate init(_ group: PortalGroup) {
         self.init()
@@ -88,6 +102,7 @@ extension ServedAccess {
             var list = List()
             list.authentication = group.authentication(of: acl)
             list.networks = acl.allowedNetworks ?? []
+            list.patience = Patience(acl)
             var mappings: [UInt16: Mapping] = [:]
             for mapped in acl.mappedLUNs {
                 guard let number = UInt16(exactly: mapped.index), let groupLUN = UInt16(exactly: mapped.tpgLUN) else {

@@ -55,6 +55,8 @@ package struct ServedGroup: Hashable, Sendable {
     package var redirection: Redirection?
     /// What its sessions may agree on; nil for all that the target can.
     package var parameters: ServedParameters?
+    /// Seconds that a login may take; nil where nothing is set.
+    package var loginSeconds: UInt32?
 
     package struct Redirection: Hashable, Sendable {
         /// As RFC 7143 §13.8 spells a TargetAddress.
@@ -101,8 +103,17 @@ package struct ServedAccess: Hashable, Sendable {
         package var mappings: [UInt16: Mapping]?
         /// Empty for everywhere.
         package var networks: [IPNetwork] = []
+        package var patience = Patience()
 
         package init() {}
+    }
+
+    /// How long the initiator is waited for, in seconds; nil where nothing is set.
+    package struct Patience: Hashable, Sendable {
+        package var ping: UInt32?
+        package var pingAnswer: UInt32?
+        package var dataOut: UInt32?
+        package var dataOutRetries: UInt32?
     }
 
     package struct Mapping: Hashable, Sendable {

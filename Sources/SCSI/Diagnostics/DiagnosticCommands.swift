@@ -29,17 +29,22 @@ extension CommandDescriptor {
 }
 
 extension LogicalUnit {
-    /// SELFTEST=1 asks for the default self-test, a SELF-TEST CODE for another. There is no diagnostic page to send, and no
-    /// test that runs on in the background.
-    fileprivate func sendDiagnostic(_ cdb: CDB) -> TaskStep {
+    /// SELFTEST=1 asks for the default self-test, a SELF-TEST CODE for another, or for the end of the one that runs in the
+    /// background. There is no diagnostic page to send.
+    fileprivate mutating func sendDiagnostic(_ cdb: CDB) -> TaskStep {
         let code = cdb[1] >> 5
-        guard let kind = SelfTest.Kind(rawValue: code), code == 0 || !cdb.has(0x04, at: 1) else {
+        let isAbort = code == 0b100 && self.backgroundTest != nil
+        guard SelfTest.Kind(rawValue: code) != nil || isAbort, code == 0 || !cdb.has(0x04, at: 1) else {
             return self.check(.invalidFieldInCDB(1, bit: 7))
         }
         guard cdb.uint16(3) == 0 else { return self.check(.invalidFieldInCDB(3)) }
+        guard let kind = SelfTest.Kind(rawValue: code) else {
+            self.endBackgroundTest(.aborted(byRequest: true))
+            return .finish(.good)
+        }
         guard code != 0 || cdb.has(0x04, at: 1) else { return .finish(.good) }
-        if let sense = self.medium.notReady { return self.check(sense) }
-        return self.begin(SelfTest(kind))
+        if let sense = self.medium.notReady ?? self.selfTestStanding { return self.check(sense) }
+        return kind == .backgroundExtended ? self.beginInBackground(SelfTest(kind)) : self.begin(SelfTest(kind))
     }
 
     /// Page 00h, which lists itself alone.

@@ -66,7 +66,7 @@ extension LogicalUnit {
         case .selfTestResults:
             let none = [UInt8](repeating: 0, count: 16)
             return (0..<SelfTest.results).map { index in
-                let result = self.selfTests.dropFirst(index).first?.value
+                let result = self.selfTestResults.dropFirst(index).first?.value
                 return .list(UInt16(index + 1), result ?? none)
             }
         // No exception, and no thermometer.

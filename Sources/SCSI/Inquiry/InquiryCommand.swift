@@ -28,7 +28,7 @@ extension LogicalUnit {
                 peripheral: 0x00, removable: self.settings.removable,
                 targetPortGroups: self.offers(.targetPortGroups) ? self.ports.group(of: nexus).tpgs : 0,
                 hasThirdPartyCopy: self.offers(.thirdPartyCopy), product: self.identity.product,
-                revision: self.identity.revision, versionDescriptors: StandardInquiry.versionDescriptors)
+                revision: self.identity.revision, versionDescriptors: StandardInquiry.versionDescriptors(nexus))
         }
         return .finish(.good(data.cut(to: Int(cdb.uint16(3)))))
     }

@@ -5,8 +5,11 @@ internal import NIOCore
 
 /// Standard INQUIRY data (SPC-4).
 enum StandardInquiry {
-    /// SAM-5, SPC-4, SBC-3 and iSCSI, no version claimed, as SPC-4's table of version descriptors codes them.
-    static let versionDescriptors: [UInt16] = [0x00A0, 0x0460, 0x04C0, 0x0960]
+    /// SAM-5, SPC-4 and SBC-3, no version claimed, as SPC-4's table of version descriptors codes them, and iSCSI: 0960h
+    /// and the protocol level that was agreed on (RFC 7144 §4.2).
+    static func versionDescriptors(_ nexus: Nexus) -> [UInt16] {
+        [0x00A0, 0x0460, 0x04C0, 0x0960 + UInt16(nexus.protocolLevel)]
+    }
 
     /// 96 bytes. `peripheral` is byte 0, qualifier and device type; `targetPortGroups` is TPGS.
     static func encode(

@@ -44,7 +44,7 @@ extension LogicalUnit {
         if let code = self.attentions.take(for: nexus.id) {
             sense = Sense(.unitAttention, code)
         } else {
-            sense = self.sanitizeStanding ?? self.medium.notReady ?? Sense(.noSense, .none)
+            sense = self.sanitizeStanding ?? self.medium.notReady ?? self.selfTestStanding ?? Sense(.noSense, .none)
         }
         return .finish(.good(sense.encode(format).cut(to: Int(cdb[4]))))
     }

@@ -153,7 +153,7 @@ extension LogicalUnit {
     }
 
     /// What the store has to do next for the unit's sanitize operation; nil when it is over.
-    package mutating func nextSanitizeStep() -> SanitizeStep? {
+    package mutating func nextSanitizeStep() -> BackgroundStep? {
         guard case .running(var operation) = self.sanitizing else { return nil }
         let step = operation.next(self.info)
         self.sanitizing = .running(operation)

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // SPDX-FileCopyrightText: the Apus authors
 
-package import Block
+internal import Block
 internal import NIOCore
 
 /// Whether the unit is being sanitized, or could not be.
@@ -14,13 +14,6 @@ enum Sanitizing: Sendable {
 enum SanitizeRecord: Hashable, Sendable {
     case running(SanitizeOperation.Method, allowsExit: Bool)
     case failed(allowsExit: Bool)
-}
-
-/// A request of a sanitize operation.
-package struct SanitizeStep: Sendable {
-    package var request: BlockRequest
-    /// What it writes, for the pace of the operation: other units share the store's disk and the processor.
-    package var writtenBytes: UInt64
 }
 
 /// A sanitize operation: the whole medium is written over, as often as asked; a block erase then gives all of it back. A
@@ -61,20 +54,20 @@ struct SanitizeOperation: Sendable {
         if case .cryptographicErase = method { self.phase = .replacingKey } else { self.phase = .writing }
     }
 
-    mutating func next(_ info: BlockInfo) -> SanitizeStep? {
+    mutating func next(_ info: BlockInfo) -> BackgroundStep? {
         let blockCount = info.geometry.blockCount
         switch self.phase {
         case .replacingKey:
             self.phase = .done
-            return SanitizeStep(request: .replaceKey, writtenBytes: 0)
+            return BackgroundStep(request: .replaceKey, byteCount: 0)
         case .writing:
             guard self.lba < blockCount else {
                 self.phase = .flushing
-                return SanitizeStep(request: .flush, writtenBytes: 0)
+                return BackgroundStep(request: .flush, byteCount: 0)
             }
             if case .blockErase = self.method, self.mapped == 0 {
                 let range = BlockRange(lba: self.lba, count: UInt32(clamping: blockCount - self.lba))
-                return SanitizeStep(request: .extent(range), writtenBytes: 0)
+                return BackgroundStep(request: .extent(range), byteCount: 0)
             }
             return self.write(info)
         case .flushing:
@@ -90,25 +83,25 @@ struct SanitizeOperation: Sendable {
         case .unmapping:
             guard self.lba < blockCount else {
                 self.phase = .flushingUnmapped
-                return SanitizeStep(request: .flush, writtenBytes: 0)
+                return BackgroundStep(request: .flush, byteCount: 0)
             }
             self.step = min(blockCount - self.lba, UInt64(max(info.maxUnmapBlocks, 1)))
             let range = BlockRange(lba: self.lba, count: UInt32(self.step))
-            return SanitizeStep(request: .unmap([range]), writtenBytes: 0)
+            return BackgroundStep(request: .unmap([range]), byteCount: 0)
         case .flushingUnmapped, .done:
             return nil
         }
     }
 
-    private mutating func write(_ info: BlockInfo) -> SanitizeStep {
+    private mutating func write(_ info: BlockInfo) -> BackgroundStep {
         let blockSize = info.geometry.blockSize
         let left: UInt64
         if case .blockErase = self.method { left = self.mapped } else { left = info.geometry.blockCount - self.lba }
         self.step = min(left, UInt64(Limits.sanitizePieceBytes / blockSize))
         let range = BlockRange(lba: self.lba, count: UInt32(self.step))
-        return SanitizeStep(
+        return BackgroundStep(
             request: .writeSame(range, pattern: self.block(blockSize), durable: false),
-            writtenBytes: UInt64(info.geometry.byteCount(range)))
+            byteCount: UInt64(info.geometry.byteCount(range)))
     }
 
     private func block(_ blockSize: Int) -> ByteBuffer {

@@ -78,8 +78,7 @@ extension LogicalUnit {
             guard let state = AccessState(rawValue: flags & 0x0F), group.hasExplicitTransitions,
                 group.supportedStates.contains(state), state != .transitioning, state != .offline
             else { return self.check(.invalidFieldInParameterList(offset, bit: 3)) }
-            changed.groups[index].state = state
-            changed.groups[index].change = .bySetTargetPortGroups
+            changed.groups[index].move(to: state, .bySetTargetPortGroups, by: nexus.id)
             offset += 4
         }
         let isChanged = zip(self.ports.groups, changed.groups).contains { $0.state != $1.state }
@@ -87,7 +86,7 @@ extension LogicalUnit {
         if isChanged { self.attentions.addForAll(.asymmetricAccessStateChanged, except: nexus.id) }
         for group in changed.groups where group.keepsState && group.change == .bySetTargetPortGroups {
             let configured = self.configuredPorts.groups.first { $0.id == group.id }?.state ?? .activeOptimized
-            self.keptPortStates[group.id] = KeptPortState(configured: configured, set: group.state)
+            self.keptPortStates[group.id] = KeptPortState(configured: configured, set: group.settledState)
         }
         return self.remembering(.good)
     }

@@ -31,8 +31,31 @@ package struct TargetPortGroups: Hashable, Sendable {
         package var implicitTransitionSeconds: UInt8
         /// Whether what SET TARGET PORT GROUPS sets outlives a restart.
         package var keepsState: Bool
+        /// How long the group is in transition when its state changes; 0 where the change is a single event.
+        package var transitionMilliseconds: Int
         /// Who changed the state last.
         var change = Change.none
+        /// The state that the group is in transition to.
+        var arriving: Arrival?
+
+        struct Arrival: Hashable, Sendable {
+            var state: AccessState
+            /// The nexus that asked for it, which needs not be told.
+            var nexus: UInt64?
+            var isTimed = false
+        }
+
+        /// The state that the group is in, or comes to.
+        var settledState: AccessState { self.arriving?.state ?? self.state }
+
+        /// Changes the state, at once or over a transition.
+        mutating func move(to state: AccessState, _ change: Change, by nexus: UInt64? = nil) {
+            self.change = change
+            guard state != self.settledState else { return }
+            let takesTime = self.transitionMilliseconds > 0 && self.supportedStates.contains(.transitioning)
+            self.arriving = takesTime ? Arrival(state: state, nexus: nexus) : nil
+            self.state = takesTime ? .transitioning : state
+        }
 
         /// INQUIRY's TPGS: bit 0 for implicit transitions, bit 1 for explicit ones.
         var tpgs: UInt8 {
@@ -48,7 +71,8 @@ package struct TargetPortGroups: Hashable, Sendable {
         package init(
             id: UInt16, state: AccessState = .activeOptimized, isPreferred: Bool = false,
             supportedStates: Set<AccessState> = Set(AccessState.allCases), hasImplicitTransitions: Bool = true,
-            hasExplicitTransitions: Bool = true, implicitTransitionSeconds: UInt8 = 0, keepsState: Bool = false
+            hasExplicitTransitions: Bool = true, implicitTransitionSeconds: UInt8 = 0, keepsState: Bool = false,
+            transitionMilliseconds: Int = 0
         ) {
             self.id = id
             self.state = state
@@ -58,6 +82,7 @@ package struct TargetPortGroups: Hashable, Sendable {
             self.hasExplicitTransitions = hasExplicitTransitions
             self.implicitTransitionSeconds = implicitTransitionSeconds
             self.keepsState = keepsState
+            self.transitionMilliseconds = transitionMilliseconds
         }
     }
 
@@ -120,8 +145,10 @@ extension LogicalUnit {
             guard let old = self.ports.groups.first(where: { $0.id == id }) else { continue }
             if self.configuredPorts.groups.first(where: { $0.id == id }) == new.groups[index] {
                 new.groups[index] = old
-            } else if old.state != new.groups[index].state {
-                new.groups[index].change = .implicit
+            } else if old.settledState != new.groups[index].state {
+                let state = new.groups[index].state
+                new.groups[index].state = old.state
+                new.groups[index].move(to: state, .implicit)
             }
         }
         for nexus in self.nexuses.values {
@@ -145,6 +172,29 @@ extension LogicalUnit {
             guard let kept = self.keptPortStates[group.id], group.supportedStates.contains(kept.set) else { continue }
             self.ports.groups[index].state = kept.set
             self.ports.groups[index].change = .bySetTargetPortGroups
+        }
+    }
+}
+
+extension LogicalUnit {
+    /// The groups whose transitions have begun, each once, and how long they take.
+    package mutating func takeTransitions() -> [(group: UInt16, milliseconds: Int)] {
+        self.ports.groups.indices.compactMap { index in
+            guard self.ports.groups[index].arriving?.isTimed == false else { return nil }
+            self.ports.groups[index].arriving?.isTimed = true
+            return (self.ports.groups[index].id, self.ports.groups[index].transitionMilliseconds)
+        }
+    }
+
+    /// A group has arrived at its state.
+    package mutating func endTransition(ofGroup id: UInt16) {
+        guard let index = self.ports.groups.firstIndex(where: { $0.id == id }),
+            let arrival = self.ports.groups[index].arriving, arrival.isTimed
+        else { return }
+        self.ports.groups[index].arriving = nil
+        self.ports.groups[index].state = arrival.state
+        for nexus in self.nexuses.values where nexus.id != arrival.nexus && self.ports.group(of: nexus).id == id {
+            self.attentions.add(.asymmetricAccessStateChanged, for: nexus.id)
         }
     }
 }

@@ -130,7 +130,7 @@ final class ScriptedTarget {
         case .taskManagement(let request): self.connection.respond(to: request, .complete, output: &self.output)
         case .logout(let request):
             self.connection.respond(to: request, self.session.response(to: request), output: &self.output)
-        case .nothing, .close: break
+        case .nothing, .abandonedDataEnded, .close: break
         }
     }
 

@@ -23,8 +23,8 @@ struct NegotiationTests {
         ("HeaderDigest", "CRC32C,None", "CRC32C"), ("HeaderDigest", "None,CRC32C", "None"),
         ("HeaderDigest", "MD5,CRC32C", "CRC32C"), ("HeaderDigest", "MD5", "Reject"), ("HeaderDigest", "none", "Reject"),
         ("DataDigest", "CRC32C,None", "CRC32C"), ("DataDigest", "None", "None"), ("DataDigest", "Yes", "Reject"),
-        ("TaskReporting", "RFC3720", "RFC3720"), ("TaskReporting", "FastAbort,RFC3720", "RFC3720"),
-        ("TaskReporting", "FastAbort", "Reject"),
+        ("TaskReporting", "RFC3720", "RFC3720"), ("TaskReporting", "FastAbort,RFC3720", "FastAbort"),
+        ("TaskReporting", "Telepathy,ResponseFence", "ResponseFence"), ("TaskReporting", "Telepathy", "Reject"),
         // Yes and No.
         ("InitialR2T", "Yes", "Yes"), ("InitialR2T", "No", "No"), ("InitialR2T", "yes", "Reject"),
         ("ImmediateData", "Yes", "Yes"), ("ImmediateData", "No", "No"), ("ImmediateData", "1", "Reject"),
