@@ -64,6 +64,12 @@ struct Device {
                     self.unit.sanitizeEnded(isKept: who & 2 == 0)
                 }
                 return
+            case .selfTest:
+                for _ in 0..<Self.stepLimit {
+                    guard let next = self.unit.nextSelfTestStep() else { break }
+                    self.unit.selfTestPerformed(self.perform(next.request))
+                }
+                return
             case .wait(let ticket, _):
                 return self.unit.left(ticket)
             case .passThrough:

@@ -13,9 +13,17 @@ func fuzzConnection(_ input: Input) {
     while !input.isEmpty { session.step(&input) }
 }
 
-/// A login whose keys the first bytes choose; the text that follows them may add to it.
+/// A login whose keys the first byte chooses; the text that follows it may add to it.
 private func logIn(_ input: inout Input) -> EstablishedLogin? {
     let flags = input.byte()
+    guard flags >= 224 else { return plainLogins[Int(flags & 127)] }
+    return logIn(flags, text: input.take(Int(input.byte())))
+}
+
+/// Those without further text: a login takes longer than many a session.
+private let plainLogins: [EstablishedLogin?] = (0..<128).map { logIn($0, text: []) }
+
+private func logIn(_ flags: UInt8, text further: [UInt8]) -> EstablishedLogin? {
     func choice(_ bit: UInt8) -> String { flags & bit != 0 ? "Yes" : "No" }
     let pairs: [String] = [
         "InitiatorName=iqn.2026-11.org.example:host", "TargetName=iqn.2026-11.org.apus:disk",
@@ -23,13 +31,14 @@ private func logIn(_ input: inout Input) -> EstablishedLogin? {
         "DataPDUInOrder=\(choice(16))", "DataSequenceInOrder=\(choice(32))",
         "DataDigest=\(flags & 64 != 0 ? "CRC32C" : "None")", "MaxRecvDataSegmentLength=512", "MaxBurstLength=2048",
         "FirstBurstLength=1024", "MaxOutstandingR2T=4", "MaxConnections=2", "iSCSIProtocolLevel=2",
+        "TaskReporting=\(flags & 3 == 3 ? "FastAbort" : "RFC3720")",
     ]
     var text: [UInt8] = []
     for pair in pairs {
         text += Array(pair.utf8)
         text.append(0)
     }
-    if flags & 128 != 0 { text += input.take(Int(input.byte())) }
+    text += further
     var header = BasicHeaderSegment(.loginRequest, flags: 0x80 | 1 << 2 | 3)
     header.isImmediate = true
     header.dataSegmentLength = text.count
@@ -107,13 +116,28 @@ private struct FuzzedSession {
                 self.take(owner.connection.received(held.pdu, directory: NoTargets(), output: &owner.output), owner)
             }
         }
+        self.sendReadyResponses()
         for connection in self.connections {
             if !connection.isClosed { connection.connection.solicit(&connection.output) }
             self.check(connection)
         }
     }
 
-    /// A header whose parts are near to what makes sense, and its data.
+    private func sendReadyResponses() {
+        while let response = self.session.takeReadyResponse() {
+            guard let owner = self.connections.first(where: { $0.connection.number == response.connection }) else {
+                broken("a response of a connection that never was")
+            }
+            owner.connection.send(response, output: &owner.output)
+        }
+        for number in self.session.takeConnectionsToPing() {
+            guard let peer = self.connections.first(where: { $0.connection.number == number }) else { continue }
+            peer.connection.ping(output: &peer.output)
+        }
+    }
+
+    /// A header whose parts are near to what makes sense, and its data. What data says matters in text alone: other data
+    /// takes no byte of the input, so that a short one is a long session.
     private func pdu(_ control: UInt8, _ input: inout Input) -> PDU {
         let opcodes: [Opcode] = [
             .nopOut, .scsiCommand, .taskManagementRequest, .textRequest, .dataOut, .logoutRequest, .snackRequest,
@@ -123,22 +147,34 @@ private struct FuzzedSession {
         var header = BasicHeaderSegment(opcodes[Int(kind & 7)], flags: input.byte())
         header.isImmediate = control & 0x10 != 0
         header.initiatorTaskTag = kind & 0x80 != 0 ? reservedTag : UInt32(kind >> 3 & 15)
-        header[field: 20] = kind & 0x40 != 0 ? reservedTag : UInt32(input.number())
+        let isCommand = header.opcode == .scsiCommand
+        header[field: 20] =
+            isCommand ? UInt32(input.number() & 0x1FFF) : kind & 0x40 != 0 ? reservedTag : UInt32(input.byte())
         let (expCmdSN, _) = self.session.currentWindow
         header[field: 24] =
             expCmdSN &+ UInt32(bitPattern: Int32(Int8(bitPattern: control & 0x20 != 0 ? input.byte() : 0)))
         header[field: 28] = UInt32(input.byte())
-        for field in stride(from: 32, to: 48, by: 4) { header[field: field] = UInt32(input.number()) }
-        if header.opcode == .scsiCommand {
+        if isCommand {
             let codes: [UInt8] = [0x28, 0x2A, 0x2A, 0x00]
-            header[field: 32] = UInt32(codes[Int(header[field: 32] & 3)]) << 24
+            header[field: 32] = UInt32(codes[Int(input.byte() & 3)]) << 24
+            header[field: 36] = UInt32(input.number() & 0x1FFF)
+            header[field: 40] = UInt32(input.byte())
+        } else {
+            for field in stride(from: 32, to: 48, by: 4) { header[field: field] = UInt32(input.byte()) }
+            if header.opcode == .dataOut { header[field: 40] <<= 8 }
         }
-        let data = input.buffer(min(input.number(), 4_096))
+        let length = input.number() % (Self.filler.readableBytes + 1)
+        let data =
+            header.opcode == .textRequest
+            ? input.buffer(length) : Self.filler.getSlice(at: 0, length: length) ?? ByteBuffer()
         header.dataSegmentLength = data.readableBytes
         var pdu = PDU(header: header, data: data)
         pdu.isDamaged = control & 0x80 != 0 && data.readableBytes > 0
         return pdu
     }
+
+    /// More than a burst.
+    private static let filler = ByteBuffer(repeating: 7, count: 2_304)
 
     // MARK: - The server's part
 
@@ -154,19 +190,28 @@ private struct FuzzedSession {
         case .taskManagement(let request): self.manage(request, peer)
         case .logout(let request):
             peer.connection.respond(to: request, self.session.response(to: request), output: &peer.output)
+        case .abandonedDataEnded:
+            break
         case .close:
             peer.isClosed = true
             self.session.forgetHeld(of: peer.connection.number)
+            self.session.connectionFailed(
+                peer.connection.number, hasEnded: self.parameters.errorRecoveryLevel < 2)
         }
     }
 
     private func begin(_ command: SCSICommand, _ peer: FuzzedConnection) {
-        let length = Int(command.header[field: 36] & 0xFFFF)
+        // Several sequences, of several PDUs each.
+        let length = Int(command.header[field: 36] & 0x0FFF)
+        if command.header[field: 40] & 2 != 0 {
+            return peer.connection.refuse(command, status: 0x02, isFenced: true, output: &peer.output)
+        }
         switch command.header[field: 32] >> 24 {
         case 0x28:
             peer.connection.complete(
                 command, status: command.header[field: 40] & 1 == 0 ? 0 : 0x02,
-                sense: ByteBuffer(bytes: [0x70, 0, 5]), dataIn: ByteBuffer(repeating: 7, count: length),
+                sense: ByteBuffer(bytes: [0x70, 0, 5]),
+                dataIn: ByteBuffer(repeating: 7, count: length),
                 output: &peer.output)
         case 0x2A:
             let isGathered = command.header[field: 40] & 1 != 0
@@ -199,7 +244,7 @@ private struct FuzzedSession {
         switch TaskManagementRequest.Function(rawValue: request.function) {
         case .abortTask:
             if let owner = self.connections.first(where: { $0.pending.removeValue(forKey: tag) != nil }) {
-                owner.connection.close(tag)
+                owner.connection.abort(tag)
             } else {
                 response = peer.connection.abortUnknown(request)
             }
@@ -211,6 +256,12 @@ private struct FuzzedSession {
             if let command = other.pending.removeValue(forKey: tag) { peer.pending[tag] = command }
             return peer.connection.takeOver(
                 tag, from: &other.connection, expDataSN: request.expDataSN, output: &peer.output)
+        case .abortTaskSet:
+            for owner in self.connections {
+                for tag in owner.pending.keys { owner.connection.abort(tag, awaitsData: true) }
+                owner.pending = [:]
+            }
+            self.session.stopAwaitingAbandonedData()
         default: response = .notSupported
         }
         peer.connection.respond(to: request, response, output: &peer.output)
@@ -219,6 +270,7 @@ private struct FuzzedSession {
     // MARK: - What has left
 
     private func check(_ peer: FuzzedConnection) {
+        guard peer.output.readableBytes > 0 else { return }
         var framer = PDUFramer(maxDataSegmentLength: 0xFF_FFFF)
         framer.hasHeaderDigest = self.parameters.headerDigest
         framer.hasDataDigest = self.parameters.dataDigest
