@@ -3,6 +3,8 @@
 
 /// One boot of one machine, as far as the daemon could see it.
 package struct BootRecord: Hashable, Sendable, Codable {
+    /// The machine's boots are counted, from 1.
+    package var number: Int
     package var begun: Instant
     package var entries: [Entry] = []
     /// Entries that were dropped from the middle to stay within bounds.
@@ -13,6 +15,10 @@ package struct BootRecord: Hashable, Sendable, Codable {
     package var address: String?
     /// The furthest stage reached.
     package var stage: Stage?
+    /// Whether the machine's system has told that it is up.
+    package var hasReported = false
+    /// Whether the machine's system has told of an earlier boot that it was up, so that it can be missed.
+    package var expectsReport = false
     package var sessions: [SessionRecord] = []
 
     /// One line of the timeline.
@@ -37,7 +43,8 @@ package struct BootRecord: Hashable, Sendable, Codable {
         package var ended: Instant?
     }
 
-    init(begun: Instant) {
+    init(number: Int, begun: Instant) {
+        self.number = number
         self.begun = begun
     }
 
@@ -50,9 +57,48 @@ package struct BootRecord: Hashable, Sendable, Codable {
     package var bytesRead: UInt64 { self.sessions.reduce(0) { $0 &+ $1.bytesRead } }
     package var bytesWritten: UInt64 { self.sessions.reduce(0) { $0 &+ $1.bytesWritten } }
 
+    /// How often the firmware got this boot file whole.
+    func fetches(ofStage stage: Stage) -> Int {
+        self.entries.reduce(0) { $1.stage == stage && !$1.isTrouble ? $0 + $1.count : $0 }
+    }
+
     /// The kernel's session, while it lasts.
     package var liveSystemSession: SessionRecord? {
         self.sessions.last { !$0.party.isFirmware && $0.ended == nil }
+    }
+
+    /// What a change of is worth keeping; amounts of I/O alone are not.
+    package struct Mark: Hashable, Sendable {
+        var number: Int
+        var entries: Int
+        var last: Instant?
+        var openSessions: Int
+    }
+
+    package var mark: Mark {
+        Mark(
+            number: self.number, entries: self.entries.count + self.omitted, last: self.entries.last?.last,
+            openSessions: self.sessions.count { $0.ended == nil })
+    }
+
+    /// The boot as one that is over: sessions whose end nobody saw have ended with their last I/O.
+    package var closed: BootRecord {
+        var result = self
+        for index in result.sessions.indices where result.sessions[index].ended == nil {
+            result.sessions[index].ended = result.sessions[index].lastIO ?? result.sessions[index].begun
+        }
+        return result
+    }
+
+    /// What came of a boot that is over, in a few words.
+    package var outcome: String {
+        guard self.stage != .up else { return "up" }
+        let past = self.closed
+        let later = Instant(milliseconds: past.lastActivity.milliseconds + 3_600_000)
+        if case .stalled(let diagnosis) = past.standing(at: later) {
+            return "stopped before \(diagnosis.awaited.title): \(diagnosis.reason)"
+        }
+        return "came to \((self.stage ?? .discover).title)"
     }
 
     mutating func note(_ stage: Stage, _ text: String, at now: Instant, isTrouble: Bool = false) {

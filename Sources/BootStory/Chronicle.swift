@@ -7,8 +7,10 @@ package struct Chronicle: Sendable {
     package private(set) var machines: [String: MachineStory] = [:]
     /// Who has which address, as DHCP gave them out.
     private var macByAddress: [String: String] = [:]
-    private var macByInitiator: [String: String] = [:]
-    private var macByTarget: [String: String] = [:]
+    private var clientByInitiator: [String: String] = [:]
+    private var clientByTarget: [String: String] = [:]
+    private var clients: [String: Client] = [:]
+    /// The MACs of clients that are known by something else, as they were seen last.
     private var macByClient: [String: String] = [:]
 
     package init() {}
@@ -16,13 +18,14 @@ package struct Chronicle: Sendable {
     /// A configured machine: how its sessions are known.
     package struct Client: Hashable, Sendable {
         package var name: String
-        package var mac: String
+        /// Nil for one that is known by something else, until it has been seen.
+        package var mac: String?
         package var initiatorName: String
         package var targetName: String
         package var method: String?
 
         package init(
-            name: String, mac: String, initiatorName: String, targetName: String, method: String? = nil
+            name: String, mac: String?, initiatorName: String, targetName: String, method: String? = nil
         ) {
             self.name = name
             self.mac = mac
@@ -34,14 +37,23 @@ package struct Chronicle: Sendable {
 
     /// Takes over who is configured now; stories of machines that were removed stay until they are pushed out.
     package mutating func configure(_ clients: [Client]) {
-        self.macByInitiator = Dictionary(clients.map { ($0.initiatorName, $0.mac) }) { first, _ in first }
-        self.macByTarget = Dictionary(clients.map { ($0.targetName, $0.mac) }) { first, _ in first }
-        self.macByClient = Dictionary(clients.map { ($0.name, $0.mac) }) { first, _ in first }
+        self.clientByInitiator = Dictionary(clients.map { ($0.initiatorName, $0.name) }) { first, _ in first }
+        self.clientByTarget = Dictionary(clients.map { ($0.targetName, $0.name) }) { first, _ in first }
+        self.clients = Dictionary(clients.map { ($0.name, $0) }) { first, _ in first }
+        self.macByClient = self.macByClient.filter { self.clients[$0.key] != nil }
         for mac in self.machines.keys { self.machines[mac]?.client = nil }
         for client in clients {
-            self.machines[client.mac, default: MachineStory(mac: client.mac)].client = client.name
-            self.machines[client.mac]?.method = client.method
+            if let mac = client.mac ?? self.macByClient[client.name] { self.found(client.name, mac: mac) }
         }
+    }
+
+    /// The machine with this MAC is the client, by whatever it is known.
+    package mutating func found(_ client: String, mac: String) {
+        guard let entry = self.clients[client] else { return }
+        if let before = self.macByClient[client], before != mac { self.machines[before]?.client = nil }
+        self.macByClient[client] = mac
+        self.machines[mac, default: MachineStory(mac: mac)].client = client
+        self.machines[mac]?.method = entry.method
     }
 
     /// Records `sight` of the machine with this MAC.
@@ -55,8 +67,17 @@ package struct Chronicle: Sendable {
         self.machines[mac, default: MachineStory(mac: mac)].received(sight, at: now)
     }
 
+    /// Takes over boots of an earlier run of the daemon, the oldest first.
+    package mutating func restore(_ boots: [BootRecord], mac: String) {
+        var story = self.machines[mac] ?? MachineStory(mac: mac)
+        guard story.boots.isEmpty else { return }
+        story.boots = boots.suffix(Limits.bootsPerMachine).map(\.closed)
+        self.machines[mac] = story
+    }
+
     package func story(ofClient name: String) -> MachineStory? {
-        self.macByClient[name].flatMap { self.machines[$0] }
+        guard let client = self.clients[name] else { return nil }
+        return self.macByClient[name].flatMap { self.machines[$0] } ?? MachineStory(mac: "", client: client.name)
     }
 
     /// The machine that DHCP gave `address` to.
@@ -65,12 +86,12 @@ package struct Chronicle: Sendable {
     }
 
     package func mac(ofInitiator name: String) -> String? {
-        self.macByInitiator[name]
+        self.clientByInitiator[name].flatMap { self.macByClient[$0] }
     }
 
     /// The machine whose target `name` is.
     package func mac(ofTarget name: String) -> String? {
-        self.macByTarget[name]
+        self.clientByTarget[name].flatMap { self.macByClient[$0] }
     }
 
     private mutating func makeRoom() {

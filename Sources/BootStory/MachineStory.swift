@@ -23,8 +23,9 @@ package struct MachineStory: Hashable, Sendable, Codable {
 
     package mutating func received(_ sight: Sight, at now: Instant) {
         if self.beginsBoot(sight, at: now) {
-            var boot = BootRecord(begun: now)
+            var boot = BootRecord(number: (self.boots.last?.number ?? 0) + 1, begun: now)
             boot.method = self.method
+            boot.expectsReport = self.boots.last?.hasReported ?? false
             self.boots.append(boot)
             if self.boots.count > Limits.bootsPerMachine { self.boots.removeFirst() }
         }
@@ -39,6 +40,11 @@ package struct MachineStory: Hashable, Sendable, Codable {
         case .loginRefused(let initiator, let reason):
             self.boots[current].note(
                 .firmwareLogin, "login refused to \(initiator): \(reason)", at: now, isTrouble: true)
+        case .notServed(let reason):
+            self.boots[current].note(.firmwareLogin, reason, at: now, isTrouble: true)
+        case .up(let times):
+            self.boots[current].hasReported = true
+            self.boots[current].note(.up, times.words, at: now)
         case .firstRead, .progress, .logout:
             self.boots[current].receivedSession(sight, at: now)
         case .reported(let milestone):
@@ -82,6 +88,7 @@ extension BootRecord {
         case .offer(let address, let bootFile), .acknowledged(let address, let bootFile):
             self.address = address ?? self.address
             var words = [address, bootFile.map { "boot file \($0)" }].compactMap(\.self).joined(separator: ", ")
+            if address == nil, bootFile != nil { words = "as proxy: " + words }
             if words.isEmpty { words = "nothing but the network's parameters" }
             if case .acknowledged = sight { words = "acknowledged: " + words }
             self.note(.offer, words, at: now)
@@ -114,7 +121,8 @@ extension BootRecord {
     mutating func loggedIn(_ facts: SessionFacts, as party: Party, at now: Instant) {
         let stage: Stage = party.isFirmware ? .firmwareLogin : .kernelLogin
         let kind = facts.isDiscovery ? "discovery" : "login"
-        self.note(stage, "\(kind) by \(party.words) as \(facts.initiatorName)", at: now)
+        let proof = facts.hasProvedItself ? ", which CHAP proved" : ""
+        self.note(stage, "\(kind) by \(party.words) as \(facts.initiatorName)\(proof)", at: now)
         guard !facts.isDiscovery else { return }
         self.sessions.append(SessionRecord(id: facts.id, party: party, begun: now))
         if self.sessions.count > Limits.sessionsPerBoot { self.sessions.removeFirst() }
@@ -130,6 +138,7 @@ extension BootRecord {
         case .progress(let id, let read, let written, let idle):
             guard let index = self.index(of: id) else { return }
             self.sessions[index].count(read, written)
+            self.noteProgress(of: self.sessions[index], at: now)
             if let idle {
                 let last = Instant(milliseconds: now.milliseconds - Int64(idle * 1000))
                 self.sessions[index].lastIO = max(self.sessions[index].lastIO ?? last, last)
@@ -143,6 +152,19 @@ extension BootRecord {
                 party.isFirmware ? .firmwareRead : .kernelRead,
                 "session of \(party.words) ended (\(reason)): \(Quantity.traffic(read, written))", at: now)
         default: break
+        }
+    }
+
+    /// What the amounts alone tell.
+    private mutating func noteProgress(of session: SessionRecord, at now: Instant) {
+        let knowsLoader = (self.stage ?? .discover) >= .bootLoader
+        let knowsRoot = (self.stage ?? .discover) >= .root
+        if session.party.isFirmware, !knowsLoader, session.bytesRead >= Limits.loaderBytes {
+            self.note(.bootLoader, "reads kernel and initramfs from the disk", at: now)
+        }
+        if session.party == .linux, !knowsRoot, session.bytesWritten > 0 {
+            // Nothing writes to the disk before its file system is mounted.
+            self.note(.root, "first write by the Linux kernel", at: now)
         }
     }
 

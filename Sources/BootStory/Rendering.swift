@@ -11,15 +11,22 @@ extension MachineStory {
             + boot.standingLine(at: now)
     }
 
+    /// A boot that is over.
+    package func timeline(ofPast boot: BootRecord) -> String {
+        self.header(of: boot) + boot.entries.map { $0.line(since: boot.begun) }.joined()
+            + "     then   \(boot.outcome)\n"
+    }
+
     /// Name and address.
     package var title: String {
-        self.client.map { "\($0)  \(self.mac)" } ?? "\(self.mac)  (not configured)"
+        self.client.map { "\($0)  \(self.mac.isEmpty ? "(not seen yet)" : self.mac)" }
+            ?? "\(self.mac)  (not configured)"
     }
 
     package func header(of boot: BootRecord) -> String {
         let facts = [boot.firmware, boot.method].compactMap(\.self).joined(separator: ", ")
         let omitted = boot.omitted > 0 ? "  (\(boot.omitted) lines left out in the middle)\n" : ""
-        return "\(self.title)  boot of \(boot.begun)\(facts.isEmpty ? "" : "  \(facts)")\n\(omitted)"
+        return "\(self.title)  boot \(boot.number) of \(boot.begun)\(facts.isEmpty ? "" : "  \(facts)")\n\(omitted)"
     }
 }
 

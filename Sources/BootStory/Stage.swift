@@ -2,12 +2,24 @@
 // SPDX-FileCopyrightText: the Apus authors
 
 /// How far a boot can have come, in order.
-package enum Stage: Int, Hashable, Sendable, Comparable, Codable, CaseIterable {
-    case discover, offer, bootFile, script, kernel, initramfs, firmwareLogin, firmwareRead, kernelLogin, kernelRead, up
+package enum Stage: String, Hashable, Sendable, Comparable, Codable, CaseIterable {
+    case discover, offer
+    case bootFile = "boot-file"
+    case script, kernel, initramfs
+    case firmwareLogin = "firmware-login"
+    case firmwareRead = "firmware-read"
+    case bootLoader = "boot-loader"
+    case kernelLogin = "kernel-login"
+    case kernelRead = "kernel-read"
+    case root, up
 
     package static func < (left: Stage, right: Stage) -> Bool {
-        left.rawValue < right.rawValue
+        left.order < right.order
     }
+
+    private static let orders = Dictionary(uniqueKeysWithValues: allCases.enumerated().map { ($1, $0) })
+
+    private var order: Int { Self.orders[self] ?? 0 }
 
     /// What a timeline calls it.
     package var title: String {
@@ -20,8 +32,10 @@ package enum Stage: Int, Hashable, Sendable, Comparable, Codable, CaseIterable {
         case .initramfs: "initramfs"
         case .firmwareLogin: "firmware login"
         case .firmwareRead: "firmware read"
+        case .bootLoader: "boot loader"
         case .kernelLogin: "kernel login"
         case .kernelRead: "kernel read"
+        case .root: "root mounted"
         case .up: "up"
         }
     }

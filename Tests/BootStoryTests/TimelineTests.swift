@@ -33,7 +33,7 @@ struct TimelineTests {
         pc.at(41, .reported(.loginPrompt))
         #expect(
             pc.timeline(44) == """
-                pc1  52:54:00:12:34:50  boot of 2026-11-22 15:46:03 UTC  UEFI x86-64, sanboot
+                pc1  52:54:00:12:34:50  boot 1 of 2026-11-22 15:46:03 UTC  UEFI x86-64, sanboot
                     +0.0s    DHCP discover   by the firmware, UEFI x86-64
                     +0.0s    DHCP offer      10.77.0.52, boot file snponly.efi
                     +0.5s    boot file       snponly.efi, 174 kB by TFTP in 0.2 s (870 kB/s)
@@ -42,12 +42,14 @@ struct TimelineTests {
                     +3.2s    boot script     method sanboot
                     +3.4s    firmware login  login by iPXE as iqn.2026-11.org.apus:pc1.initiator
                     +3.5s    firmware read   first read by iPXE
+                    +9.0s    boot loader     reads kernel and initramfs from the disk
                    +19.0s    DHCP discover   by the operating system
                    +19.1s    DHCP offer      acknowledged: 10.77.0.52
                    +20.0s    kernel login    discovery by the Linux kernel as iqn.2026-11.org.apus:pc1.initiator
                    +20.1s    kernel login    login by the Linux kernel as iqn.2026-11.org.apus:pc1.initiator
                    +20.2s    kernel read     first read by the Linux kernel
                    +21.0s    firmware read   session of iPXE ended (connection reset): 25.5 MB read, 0 B written
+                   +40.0s    root mounted    first write by the Linux kernel
                    +41.0s    up              login prompt
                      now    up, 113 MB read, 3.1 MB written, last I/O 3.0 s ago
 
@@ -65,7 +67,7 @@ struct TimelineTests {
         pc.at(18, .firstRead(session: 1))
         #expect(
             pc.timeline(20) == """
-                pc1  52:54:00:12:34:50  boot of 2026-11-22 15:46:03 UTC  BIOS, kernel
+                pc1  52:54:00:12:34:50  boot 1 of 2026-11-22 15:46:03 UTC  BIOS, kernel
                     +0.0s    DHCP discover   by iPXE
                     +0.0s    DHCP offer      acknowledged: 10.77.0.52, boot file http://10.77.0.1:8080/pc1.ipxe
                     +1.0s    boot script     method kernel
@@ -76,6 +78,44 @@ struct TimelineTests {
                      now    running, 0 B read, 0 B written, last I/O 2.0 s ago
 
                 """)
+    }
+
+    @Test func `what a proxy offers, what CHAP proved and what the system says of itself`() {
+        var pc = Narrator()
+        pc.at(0, .offer(address: nil, bootFile: "snponly.efi"))
+        var facts = linux(1)
+        facts.hasProvedItself = true
+        pc.at(1, .login(facts))
+        pc.at(
+            2, .up(SystemTimes(kernelSeconds: 1.5, initrdSeconds: 2.25, userspaceSeconds: 61, failedUnits: 1)))
+        let timeline = pc.timeline(3)
+        #expect(timeline.contains("DHCP offer      as proxy: boot file snponly.efi\n"))
+        #expect(timeline.contains("as iqn.2026-11.org.apus:pc1.initiator, which CHAP proved\n"))
+        #expect(
+            timeline.contains(
+                "up              the system is up: kernel 1.5 s, initrd 2.3 s, userspace 61 s; 1 unit failed\n"))
+    }
+
+    @Test func `boots are counted, and a past one tells what it came to`() {
+        var pc = Self.sanboot()
+        pc.at(300, .discover(architecture: 7, isIPXE: false))
+        #expect(pc.story.boots.map(\.number) == [1, 2])
+        #expect(pc.story.boots[0].outcome.hasPrefix("stopped before kernel login: the boot loader read the disk"))
+        #expect(pc.story.timeline(ofPast: pc.story.boots[0]).contains("boot 1 of"))
+        var up = Self.sanboot()
+        up.at(20, .login(linux(3)))
+        #expect(up.story.boots[0].outcome == "came to kernel login")
+        up.at(21, .reported(.up))
+        #expect(up.story.boots[0].outcome == "up")
+    }
+
+    @Test func `amounts of I/O are not worth keeping, lines are`() throws {
+        var pc = Self.sanboot()
+        let before = try #require(pc.story.boots.last).mark
+        pc.at(10, .progress(session: 1, bytesRead: 26_000_000, bytesWritten: 0, idleSeconds: 0))
+        #expect(pc.story.boots.last?.mark == before)
+        pc.at(11, .logout(session: 1, reason: "reset", bytesRead: 26_000_000, bytesWritten: 0))
+        #expect(pc.story.boots.last?.mark != before)
     }
 
     @Test func `a machine nobody has seen`() {
