@@ -13,7 +13,7 @@ extension ImageTemplate {
         packages: ["open-iscsi", "lsscsi"],
         kernelModules: Self.lines(of: PackageResources.modules),
         initramfsContents: Self.lines(of: PackageResources.contents),
-        units: ["iscsid.service"],
+        units: ["iscsid.service", "apus-report.service"],
         files: [
             File(.initramfs, "init-iscsi.sh", PackageResources.init_iscsi_sh, isExecutable: true),
             File(.initramfs, "etc/iscsi/iscsid.conf", PackageResources.iscsid_conf),
@@ -26,6 +26,8 @@ extension ImageTemplate {
             File(.initramfs, "etc/systemd/system/rescue.service.d/console.conf", PackageResources.console_conf),
             File(.root, "etc/iscsi/iscsid.conf", PackageResources.iscsid_conf),
             File(.root, "etc/systemd/system/iscsid.service", PackageResources.iscsid_service),
+            File(.root, "etc/systemd/system/apus-report.service", PackageResources.apus_report_service),
+            File(.root, "usr/lib/apus/report", PackageResources.apus_report_sh, isExecutable: true),
             File(.root, "etc/systemd/system.conf.d/stop-soon.conf", PackageResources.stop_soon_conf),
             File(.root, "etc/sysctl.d/quiet-console.conf", PackageResources.quiet_console_conf),
         ], origins: ["the program"])

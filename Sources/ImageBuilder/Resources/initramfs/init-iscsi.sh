@@ -4,6 +4,7 @@
 #
 # Attaches the machine's root disk. What to attach is told by the kernel's arguments
 #   initiator_name= iscsi_target_ip= iscsi_target_name= [iscsi_target_port=3260] [iscsi_lun=0]
+#   [iscsi_chap_name= iscsi_chap_secret=]
 # where iscsi_target_ip may be several addresses with commas between, IPv6 ones in brackets: the first that answers is
 # taken, or with the feature multipath all of them;
 # or, when none of them is given, by the machine's iBFT, which iPXE and firmware with an initiator of their own leave.
@@ -37,7 +38,7 @@ uptime_seconds() {
 attribute() { [ ! -r "$1" ] || cat "$1"; }
 
 read_arguments() {
-    initiator='' address='' port='' target='' lun=''
+    initiator='' address='' port='' target='' lun='' user='' secret=''
     for argument in $(cat /proc/cmdline); do
         case "$argument" in
         initiator_name=*) initiator=${argument#*=} ;;
@@ -45,6 +46,8 @@ read_arguments() {
         iscsi_target_port=*) port=${argument#*=} ;;
         iscsi_target_name=*) target=${argument#*=} ;;
         iscsi_lun=*) lun=${argument#*=} ;;
+        iscsi_chap_name=*) user=${argument#*=} ;;
+        iscsi_chap_secret=*) secret=${argument#*=} ;;
         esac
     done
 }
@@ -87,10 +90,11 @@ ibft_credentials() {
     secret_in=$(attribute "$ibft/$1/rev-chap-name-secret")
 }
 
-# Secrets are not for the kernel's command line, which everybody on the machine can read. A file of the initramfs may have
-# them, USER:SECRET in a line and a second such line for what the target proves itself with; firmware that has attached
-# the target that is named there has left them in its iBFT.
+# Secrets that stay are not for the kernel's command line, which everybody on the machine can read: only what is made for one
+# boot and one address comes so. A file of the initramfs may have others, USER:SECRET in a line and a second such line for
+# what the target proves itself with; firmware that has attached the target that is named there has left them in its iBFT.
 argument_credentials() {
+    [ -z "$user" ] || return 0
     if [ -r /etc/iscsi/chap ]; then
         IFS=: read -r user secret < /etc/iscsi/chap
         IFS=: read -r user_in secret_in << end
