@@ -35,6 +35,7 @@ let subprocess: Target.Dependency = .product(name: "Subprocess", package: "swift
 let trees: Target.Dependency = .product(name: "HashTreeCollections", package: "swift-collections")
 let system: Target.Dependency = .product(name: "SystemPackage", package: "swift-system")
 let histogram: Target.Dependency = .product(name: "Histogram", package: "hdrhistogram-swift")
+let grdb: Target.Dependency = .product(name: "GRDB", package: "GRDB.swift")
 let arguments: Target.Dependency = .product(
     name: "ArgumentParser", package: "swift-argument-parser")
 
@@ -57,6 +58,7 @@ let package = Package(
         .package(url: "https://github.com/apple/swift-certificates", from: "1.21.1"),
         .package(url: "https://github.com/apple/swift-asn1", from: "1.7.4"),
         .package(url: "https://github.com/HdrHistogram/hdrhistogram-swift", from: "0.2.0"),
+        .package(url: "https://github.com/groue/GRDB.swift", from: "7.10.0"),
         .package(url: "https://github.com/apple/swift-argument-parser", from: "1.8.2"),
         .package(url: "https://github.com/apple/swift-log", from: "1.16.2"),
         .package(url: "https://github.com/apple/swift-system", from: "1.8.1"),
@@ -76,7 +78,7 @@ let package = Package(
         room("ISCSI", ["Wire", nioCore, crypto]),
         room("BootProtocols", ["Wire", nioCore]),
         room("BootStory", []),
-        room("Model", [trees]),
+        room("Model", ["BootProtocols", trees]),
 
         // Edge rooms: sockets, files, processes.
         room("BlockStores", ["Wire", "Block", "CLinux", nioCore, nioPosix, system, crypto, cryptoExtras]),
@@ -89,15 +91,16 @@ let package = Package(
             ["Wire", "BootProtocols", nioCore, nioPosix, logging, hummingbird, lifecycle, system]),
         room("Shell", ["CLibedit", "ControlAPI", "Model", nioCore, nioPosix]),
         room("ControlAPI", ["BootStory", "Model", nioCore, nioPosix, nioHTTP1, nioTLS, nioSSL]),
+        // The boots that were, in an SQLite database.
+        room("BootHistory", ["BootStory", grdb]),
         // The authority whose certificates this host serves by.
         room("Certificates", [crypto, cryptoExtras, x509, asn1]),
         room(
             "Control",
             [
-                "Block", "BlockStores", "BootProtocols", "BootServer", "BootStory", "Certificates", "CLinux",
-                "ControlAPI", "ISCSI", "ISCSIServer", "Model", "SCSI", trees, nioCore, nioPosix, nioExtras, nioSSL,
-                logging,
-                lifecycle, hummingbird, hummingbirdCore, hummingbirdTLS, signals, system,
+                "Block", "BlockStores", "BootHistory", "BootProtocols", "BootServer", "BootStory", "Certificates",
+                "CLinux", "ControlAPI", "ISCSI", "ISCSIServer", "Model", "SCSI", trees, nioCore, nioPosix, nioExtras,
+                nioSSL, logging, lifecycle, hummingbird, hummingbirdCore, hummingbirdTLS, signals, system,
             ]),
         room(
             "Export",
@@ -150,11 +153,13 @@ let package = Package(
         tests("BootProtocols", ["BootProtocols", "Wire", nioCore]),
         tests("BootServer", ["BootServer", "BootProtocols", logging, nioCore, nioPosix]),
         tests("BootStory", ["BootStory"]),
+        tests("BootHistory", ["BootHistory", "BootStory"]),
         tests("Model", ["Model", trees]),
         tests(
             "Control",
             [
-                "Block", "BlockStores", "BootProtocols", "BootServer", "BootStory", "Certificates", "Control",
+                "Block", "BlockStores", "BootHistory", "BootProtocols", "BootServer", "BootStory", "Certificates",
+                "Control",
                 "ControlAPI", "ISCSI",
                 "ISCSIServer", "SCSI",
                 "Model", logging, nioCore, nioPosix, system,

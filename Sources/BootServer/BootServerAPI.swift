@@ -107,6 +107,10 @@ package struct BootAssignment: Sendable, Equatable {
     package var lun: UInt16
     /// What it proves itself with when it logs in.
     package var credentials: SANDisk.Credentials?
+    /// What it proves itself with is made anew for each boot; `credentials` is then nil until it is.
+    package var hasCredentialsPerBoot = false
+    /// The user's own iPXE script; nil for ours.
+    package var script: ScriptTemplate?
     /// Its firmware starts signed programs only.
     package var isSecureBoot: Bool
 
@@ -143,15 +147,24 @@ package struct BootAssignment: Sendable, Equatable {
     }
 }
 
-/// Who boots what. Asked on event loops: answer from memory.
+/// Who boots what. Asked on event loops: answer from memory, where it is not `async`.
 package protocol MachineDirectory: Sendable {
     func assignment(for mac: MACAddress) -> BootAssignment?
     /// The addresses that DHCP keeps for machines.
     var reservations: Reservations { get }
+    /// Takes in what else the machine with this MAC may be known by.
+    func learned(_ facts: MachineFacts, of mac: MACAddress)
+    /// Makes the credentials of the boot that begins, good for `address` alone, in the place of the last boot's.
+    func makeCredentials(for client: String, at address: String) -> SANDisk.Credentials
+    /// The images that unknown machines may choose from; nil where they may not make themselves known.
+    func enrolmentImages() async -> [String]?
+    /// Makes the machine known, or says why not.
+    func enrol(_ request: EnrolmentRequest) async -> EnrolmentOutcome
 }
 
-extension MachineDirectory {
-    package var reservations: Reservations { .none }
+package enum EnrolmentOutcome: Sendable, Equatable {
+    case enrolled(client: String)
+    case refused(reason: String)
 }
 
 /// What the boot services saw, for logs and for the boot's story. Told on event loops: return at once.
@@ -175,6 +188,8 @@ package enum BootEvent: Sendable {
     case otherDHCPServer(String)
     /// A machine that the configuration does not know asked for its script.
     case unknownMachine(MACAddress)
+    /// What the machine's operating system told of itself.
+    case reported(MACAddress?, remote: String, BootReport)
 
     package struct Transfer: Sendable {
         package var file: String

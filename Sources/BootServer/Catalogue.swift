@@ -13,11 +13,21 @@ struct Catalogue: Sendable {
     private let stub: ByteBuffer?
     private let tftpPort: Int
 
+    /// Whose request it is.
+    struct Asker {
+        var mac: MACAddress?
+        var address: String?
+    }
+
     /// What a path leads to.
     enum Entry: Sendable {
         case program(String, ByteBuffer)
         /// A boot script; of a machine's own where it is named.
         case script(ByteBuffer, MACAddress?, BootAssignment?)
+        /// The iPXE script for a machine that is not known, which has told of itself what it can.
+        case stranger(StrangerScript)
+        case enrolment(EnrolmentRequest)
+        case report
         /// Files of the host, to be opened by whoever may block.
         case files(FileSource)
         /// Nothing, and nobody minds.
@@ -53,15 +63,28 @@ struct Catalogue: Sendable {
         return try? file.read(offset: 0, count: file.size)
     }
 
-    func entry(_ request: String) -> Entry {
+    /// - Parameter asker: the machine whose address asks, as far as that is known, and the address.
+    func entry(_ request: String, from asker: @autoclosure () -> Asker) -> Entry {
         guard let path = BootPath(request) else { return .nothing("no such file") }
         switch path {
         case .program(let name):
             guard let bytes = self.programs[name] else { return .nothing("no such boot program") }
             return .program(name, bytes)
         case .script(let mac):
-            let assignment = self.directory.assignment(for: mac)
-            return .script(ByteBuffer(string: self.script(for: mac, assignment)), mac, assignment)
+            guard let assignment = self.directory.assignment(for: mac) else {
+                return .script(ByteBuffer(string: self.strangerScript(mac).introduction), nil, nil)
+            }
+            return .script(ByteBuffer(string: self.script(for: mac, assignment, asker())), mac, assignment)
+        case .introduction(let mac, let facts):
+            self.directory.learned(facts, of: mac)
+            guard let assignment = self.directory.assignment(for: mac) else {
+                return .stranger(self.strangerScript(mac))
+            }
+            return .script(ByteBuffer(string: self.script(for: mac, assignment, asker())), mac, assignment)
+        case .enrolment(let request):
+            return .enrolment(request)
+        case .report:
+            return .report
         case .kernel(let mac), .initrd(let mac):
             guard let assignment = self.directory.assignment(for: mac) else {
                 return .nothing("no machine \(mac) is configured")
@@ -76,15 +99,17 @@ struct Catalogue: Sendable {
                 return .nothing("no machine \(mac) with a kernel is configured")
             }
             guard let stub = self.stub else { return .nothing(Self.missingStub) }
+            guard let disk = self.disk(of: assignment, mac, asker()) else { return .nothing(Self.foreignAsker(mac)) }
             return .files(
                 .unifiedKernel(
                     stub: stub, kernel: files.kernel, initrd: files.initrd,
-                    arguments: files.arguments + " " + SANDisk(assignment).kernelArguments))
+                    arguments: files.arguments + " " + disk.kernelArguments
+                        + (assignment.hasCredentialsPerBoot ? disk.credentialArguments : "")))
         case .grubStart:
             return .script(ByteBuffer(string: GRUBScript.start), nil, nil)
         case .grub(let mac):
             let assignment = self.directory.assignment(for: mac)
-            return .script(ByteBuffer(string: Self.grubScript(for: mac, assignment)), mac, assignment)
+            return .script(ByteBuffer(string: self.grubScript(for: mac, assignment, asker())), mac, assignment)
         case .optional:
             return .absent
         }
@@ -107,7 +132,7 @@ struct Catalogue: Sendable {
     private static let missingStub =
         "systemd's stub, which makes kernel and initramfs one program, is not installed (Debian's package systemd-boot-efi)"
 
-    private static func grubScript(for mac: MACAddress, _ assignment: BootAssignment?) -> String {
+    private func grubScript(for mac: MACAddress, _ assignment: BootAssignment?, _ asker: Asker) -> String {
         guard let assignment else {
             return GRUBScript.refusal("this machine is not configured: apus client add NAME --mac \(mac) --image IMAGE")
         }
@@ -115,33 +140,67 @@ struct Catalogue: Sendable {
             return GRUBScript.refusal(
                 "\(assignment.client) boots from its disk, which GRUB cannot attach: use the method kernel or firmware")
         }
+        guard let disk = self.disk(of: assignment, mac, asker) else {
+            return GRUBScript.refusal(Self.foreignAsker(mac))
+        }
         return GRUBScript.text(
             client: assignment.client, mac: mac,
-            arguments: files.arguments + " " + SANDisk(assignment).kernelArguments)
+            arguments: files.arguments + " " + disk.kernelArguments
+                + (assignment.hasCredentialsPerBoot ? disk.credentialArguments : ""))
     }
 
-    private func script(for mac: MACAddress, _ assignment: BootAssignment?) -> String {
-        let url = self.policy.url(.script(mac))
-        guard let assignment else {
-            return IPXEScript.unknown(mac, server: self.policy.server.description, url: url)
+    /// The machine's disk, with the credentials of the boot that begins where such are made; nil where somebody else
+    /// than the machine asks for them.
+    private func disk(of assignment: BootAssignment, _ mac: MACAddress, _ asker: Asker) -> SANDisk? {
+        var disk = SANDisk(assignment)
+        guard assignment.hasCredentialsPerBoot else { return disk }
+        guard asker.mac == mac, let address = asker.address else { return nil }
+        disk.credentials = self.directory.makeCredentials(for: assignment.client, at: address)
+        return disk
+    }
+
+    private static func foreignAsker(_ mac: MACAddress) -> String {
+        "credentials are made for each boot here and handed to the machine's own address alone, and this request did not "
+            + "come from where \(mac) is known to be"
+    }
+
+    private func strangerScript(_ mac: MACAddress) -> StrangerScript {
+        let nobody = EnrolmentRequest(mac: mac, facts: MachineFacts(), name: "", image: "")
+        return StrangerScript(
+            mac: mac, server: self.policy.server.description, url: self.policy.url(.script(mac)),
+            introductionURL: self.policy.url(.introduction(mac, MachineFacts())),
+            enrolmentURL: self.policy.url(.enrolment(nobody)))
+    }
+
+    /// What follows an enrolment.
+    func script(after outcome: EnrolmentOutcome, of mac: MACAddress) -> String {
+        switch outcome {
+        case .enrolled(let client): self.strangerScript(mac).enrolled(as: client)
+        case .refused(let reason): self.strangerScript(mac).refused(reason)
         }
+    }
+
+    private func script(for mac: MACAddress, _ assignment: BootAssignment, _ asker: Asker) -> String {
+        let url = self.policy.url(.script(mac))
+        guard let disk = self.disk(of: assignment, mac, asker) else {
+            return IPXEScript.refusal(Self.foreignAsker(mac), url: url)
+        }
+        let extra = assignment.hasCredentialsPerBoot ? disk.credentialArguments : ""
         let method: IPXEScript.Method =
             switch assignment.method {
             case .sanboot, .firmware:
                 .sanboot
-            case .http(_, _, let arguments):
+            case .http(_, _, let arguments), .kernel(_, _, let arguments, .http):
                 .kernel(
                     kernelURL: self.policy.url(.kernel(mac)), initrdURL: self.policy.url(.initrd(mac)),
-                    arguments: arguments)
-            case .kernel(_, _, let arguments, .http):
-                .kernel(
-                    kernelURL: self.policy.url(.kernel(mac)), initrdURL: self.policy.url(.initrd(mac)),
-                    arguments: arguments)
+                    arguments: arguments + extra)
             case .kernel(_, _, let arguments, .tftp):
                 .kernel(
-                    kernelURL: self.tftpURL(.kernel(mac)), initrdURL: self.tftpURL(.initrd(mac)), arguments: arguments)
+                    kernelURL: self.tftpURL(.kernel(mac)), initrdURL: self.tftpURL(.initrd(mac)),
+                    arguments: arguments + extra)
             }
-        return IPXEScript(client: assignment.client, disk: SANDisk(assignment), method: method, url: url).text
+        let script = IPXEScript(client: assignment.client, disk: disk, method: method, url: url)
+        return assignment.script?.text(script.values(mac: mac, server: self.policy.server.description)) ?? script.text
     }
 
     private func tftpURL(_ path: BootPath) -> String {

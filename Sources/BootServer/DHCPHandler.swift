@@ -58,8 +58,7 @@ final class DHCPHandler: ChannelInboundHandler {
             return
         }
         guard let client = BootClient(message) else { return }
-        let plan = self.catalogue.directory.assignment(for: client.mac).map { BootPlan($0) }
-        var boot = self.catalogue.policy.answer(client, plan: plan)
+        var boot = self.catalogue.answer(client, message)
         if let missing = self.catalogue.missing(for: client, boot) { boot = BootAnswer(refusal: missing) }
         let outcome = self.decide(message, client, boot)
         if message.type == .discover, self.concerns(outcome) {

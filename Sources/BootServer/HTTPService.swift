@@ -31,11 +31,12 @@ struct BootResponder: HTTPResponder {
 
     func respond(to request: Request, context: Context) async throws -> Response {
         let isHead = request.method == .head
+        let path = request.head.path ?? "/"
+        if request.method == .post, case .report = BootPath(path) { return await self.receive(request, context) }
         guard isHead || request.method == .get else {
             return Self.text(.methodNotAllowed, "only GET and HEAD\n", headers: [.allow: "GET, HEAD"])
         }
-        let path = request.head.path ?? "/"
-        switch self.catalogue.entry(path) {
+        switch self.catalogue.entry(path, from: self.addresses.asker(at: context.remote)) {
         case .nothing(let reason):
             self.fail(path, context, reason)
             return Self.text(.notFound, "\(reason)\n")
@@ -48,7 +49,15 @@ struct BootResponder: HTTPResponder {
         case .script(let bytes, let mac, let assignment):
             if isHead { return Self.head(.ok, size: bytes.readableBytes, type: "text/plain") }
             if let mac { self.observer(.script(mac, assignment)) }
-            return Self.text(.ok, String(buffer: bytes), headers: [.cacheControl: "no-store"])
+            return Self.script(String(buffer: bytes))
+        case .stranger(let script):
+            if isHead { return Self.head(.ok, size: script.unknown.utf8.count, type: "text/plain") }
+            return await self.meet(script)
+        case .enrolment(let wish):
+            guard !isHead else { return Self.head(.ok, size: 0, type: "text/plain") }
+            return await self.enrol(wish, context)
+        case .report:
+            return Self.text(.methodNotAllowed, "only POST\n", headers: [.allow: "POST"])
         case .absent:
             return Self.text(.notFound, "no such file\n")
         case .files(let source):
@@ -142,7 +151,11 @@ struct BootResponder: HTTPResponder {
                 self.machine(path, remote), remote: remote?.ipAddress ?? "-", file: path, reason: reason))
     }
 
-    private static func text(
+    static func script(_ text: String) -> Response {
+        Self.text(.ok, text, headers: [.cacheControl: "no-store"])
+    }
+
+    static func text(
         _ status: HTTPResponse.Status, _ text: String, headers: HTTPFields = [:]
     ) -> Response {
         var headers = headers

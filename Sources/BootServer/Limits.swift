@@ -31,6 +31,12 @@ enum Limits {
     /// iPXE's programs have 70 to 300 KB; whatever is larger in that folder is not one of them.
     static let programBytesMax = 16 << 20
 
+    /// Images in the menu of a machine that is not known: a screen or two.
+    static let menuImagesMax = 64
+
+    /// A report of a machine's operating system: a stage and five times.
+    static let reportBytesMax = 512
+
     /// IPv4 and UDP headers and a TFTP block's own: what a frame holds beside the block.
     static let tftpOverheadBytes = 32
 }

@@ -19,6 +19,10 @@ final class MachineAddresses: Sendable {
         }
     }
 
+    func asker(at remote: SocketAddress?) -> Catalogue.Asker {
+        Catalogue.Asker(mac: self.machine(at: remote), address: remote?.ipAddress)
+    }
+
     func machine(at remote: SocketAddress?) -> MACAddress? {
         guard let address = remote?.ipAddress else { return nil }
         return self.known.withLock { $0[address] } ?? Self.neighbour(address)

@@ -98,7 +98,7 @@ final class TFTPListener: ChannelInboundHandler {
                 context: context)
             return
         }
-        switch self.services.catalogue.entry(request.file) {
+        switch self.services.catalogue.entry(request.file, from: self.services.addresses.asker(at: remote)) {
         case .nothing(let reason):
             self.fail(request.file, remote, .fileNotFound, reason, context: context)
         case .program(_, let bytes):
@@ -106,7 +106,10 @@ final class TFTPListener: ChannelInboundHandler {
         case .script(let bytes, let mac, let assignment):
             if let mac { self.services.observer(.script(mac, assignment)) }
             self.start(request, .memory(bytes), remote, context: context)
-        case .absent:
+        case .stranger(let script):
+            self.services.observer(.unknownMachine(script.mac))
+            self.start(request, .memory(ByteBuffer(string: script.unknown)), remote, context: context)
+        case .absent, .enrolment, .report:
             self.refuse(remote, .fileNotFound, "no such file", context: context)
         case .files(let source):
             self.active.insert(remote)

@@ -27,6 +27,14 @@ package enum Limits {
     package static let unknownMachineSilenceSeconds = 60.0
     /// Unknown machines whose last log line is remembered.
     package static let unknownMachinesRemembered = 1024
+    /// Machines of which it is remembered what they tell of themselves: more than one network has.
+    package static let machinesRemembered = 16_384
+    /// Seconds in which a request for a boot's credentials that comes again gets the same.
+    package static let credentialRepeatSeconds = 10.0
+    /// Machines that may make themselves known at the same time: each has a disk copied for it.
+    package static let enrolmentsAtOnce = 4
+    /// Machines that a configuration has when no more may make themselves known.
+    package static let enrolledMachines = 1024
     /// Hexadecimal digits of the API's token: 256 bits; and the fewest characters of one that somebody else wrote.
     package static let tokenDigits = 64
     package static let shortestToken = 32

@@ -9,11 +9,13 @@ struct Route: Sendable {
     let local: Endpoint?
     let remote: Endpoint?
     let localHost: String?
+    let remoteHost: String?
 
     init(_ channel: any Channel) {
         self.local = Endpoint(channel.localAddress)
         self.remote = Endpoint(channel.remoteAddress)
         self.localHost = channel.localAddress?.ipAddress
+        self.remoteHost = channel.remoteAddress?.ipAddress
     }
 
     var source: [UInt8] { self.remote?.bytes ?? [] }
@@ -40,7 +42,9 @@ struct ConnectionAuthority: LoginAuthority {
             }
             return .admitted(
                 portalGroupTag: admission.group.tag, alias: admission.group.alias,
-                authentication: admission.grant.authentication, offer: admission.group.offer)
+                authentication: admission.grant.holder.map { self.server.credentials($0, self.route.remoteHost) }
+                    ?? admission.grant.authentication,
+                offer: admission.group.offer)
         }
     }
 }

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // SPDX-FileCopyrightText: the Apus authors
 
-import ISCSI
+package import ISCSI
 package import Logging
 package import NIOCore
 import NIOPosix
@@ -14,11 +14,14 @@ import Synchronization
 /// command ever takes that lock.
 package final class ISCSIServer: Sendable {
     package typealias Observer = @Sendable (SessionEvent) -> Void
+    /// What the holder named in an access list has to prove now, coming from an address. Called on event loops.
+    package typealias Credentials = @Sendable (_ holder: String, _ address: String?) -> Authentication
 
     let logger: Logger
     let observer: Observer
     let times: ServerTimes
     private let maxSessions: Int
+    let credentials: Credentials
     private let group: any EventLoopGroup
     let state = Mutex(State())
 
@@ -47,8 +50,11 @@ package final class ISCSIServer: Sendable {
 
     package init(
         group: any EventLoopGroup, logger: Logger, times: ServerTimes = ServerTimes(),
-        maxSessions: Int = ServerLimits.connections, observer: @escaping Observer
+        maxSessions: Int = ServerLimits.connections,
+        credentials: @escaping Credentials = { holder, _ in .impossible(reason: "\(holder) has no credentials") },
+        observer: @escaping Observer
     ) {
+        self.credentials = credentials
         self.group = group
         self.logger = logger
         self.times = times

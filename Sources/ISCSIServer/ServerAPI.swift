@@ -38,6 +38,8 @@ package struct SessionSnapshot: Sendable {
     package var tsih: UInt16
     package var targetName: String
     package var isDiscovery: Bool
+    /// Whether the initiator has proved by CHAP who it is.
+    package var isProven = false
     /// The initiator's address and port.
     package var remoteAddress: String
     package var localAddress: String

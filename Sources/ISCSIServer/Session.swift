@@ -68,6 +68,7 @@ final class Session: Sendable {
             tsih: self.tsih,
             targetName: self.login.identity.targetName ?? "",
             isDiscovery: self.login.isDiscovery,
+            isProven: self.login.isProven,
             remoteAddress: self.remoteAddress,
             localAddress: self.localAddress,
             parameters: self.login.parameters.keyValues,

@@ -7,6 +7,10 @@ package enum Limits {
     package static let iscsiNameBytes = 223
     /// A client's name is a DNS label at most, so that it can be the host's name as well.
     package static let clientNameBytes = 63
+    /// A sub-option of DHCP's option 82 has at most 255 bytes; SMBIOS' strings are shorter.
+    package static let identifierBytes = 255
+    /// A template of an iPXE script: ours have less than one kilobyte.
+    package static let scriptBytes = 16 << 10
     /// A backstore's name must leave room in paths and INQUIRY shows its first 16 bytes anyway.
     package static let backstoreNameBytes = 200
     /// Flat space addressing, the larger of the single-level LUN formats, has 14 bits.

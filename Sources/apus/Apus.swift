@@ -18,7 +18,8 @@ struct Apus: AsyncParsableCommand {
             """,
         version: "apus 0.1.0",
         subcommands: [
-            ServeCommand.self, ConfigCommand.self, ClientCommand.self, ServicesCommand.self, ShellCommand.self,
+            ServeCommand.self, ConfigCommand.self, ClientCommand.self, GroupCommand.self, ServicesCommand.self,
+            ShellCommand.self,
             StatusCommand.self,
             DoctorCommand.self,
             TimelineCommand.self,

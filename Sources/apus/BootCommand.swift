@@ -84,12 +84,14 @@ struct BootCommand: AsyncParsableCommand {
 
     func run() async throws {
         let (configuration, _) = try ConfigurationFile(path: self.daemon.config).load()
-        guard var client = configuration.boot.clients.first(where: { $0.name == self.name }) else {
+        guard var client = configuration.boot.resolvedClients.first(where: { $0.name == self.name }) else {
             throw Failure(
                 .unknownName,
                 "there is no client \(self.name) in \(self.daemon.config); add it: apus client add \(self.name) --mac MAC "
                     + "--image IMAGE")
         }
+        // The machine's own daemon knows no groups.
+        client.group = nil
         try self.override(&client)
         let program = try self.program()
         let machine = try self.machine(of: client)
@@ -119,7 +121,7 @@ struct BootCommand: AsyncParsableCommand {
             client.method = (self.method ?? .kernel).method(self.transport)
         }
         if self.secureBoot { client.secureBoot = true }
-        switch (self.firmware, client.method, client.secureBoot ?? false) {
+        switch (self.firmware, client.effectiveMethod, client.secureBoot ?? false) {
         case (.bios, .http, _):
             throw Failure(.usage, "a BIOS has no HTTP Boot: use --firmware uefi, or the method kernel")
         case (.bios, _, true):
@@ -134,17 +136,39 @@ struct BootCommand: AsyncParsableCommand {
     }
 
     private func machine(of client: BootClient) throws -> VirtualMachine {
-        let chap = try self.firmwareChap.flatMap { try CHAPText.account($0, option: "--firmware-chap") } ?? client.chap
+        let chap =
+            try self.firmwareChap.flatMap { try CHAPText.account($0, option: "--firmware-chap") }
+            ?? self.account(of: client)
         let start: FirmwareStart =
-            switch client.method {
+            switch client.effectiveMethod {
             case .sanboot, .kernel: .pxe
             case .firmware: .iscsi(initiator: client.effectiveInitiatorName, chap: chap)
             case .http: .http
             }
         return VirtualMachine(
-            mac: MACText.canonical(client.mac) ?? client.mac, firmware: self.firmware, card: self.nic,
+            mac: client.identity.mac ?? Self.standInMAC(for: client.name), firmware: self.firmware, card: self.nic,
             memoryMiB: Int(self.memory.bytes >> 20), accelerator: self.accelerator, start: start,
-            isSecureBoot: client.secureBoot ?? false)
+            isSecureBoot: client.secureBoot ?? false, uuid: client.identity.uuid, serial: client.identity.serial)
+    }
+
+    /// The card of a machine that is known by something else: always the same for the same machine.
+    private static func standInMAC(for name: String) -> String {
+        let digits = Naming.serial(from: name).filter { $0 != "-" }.prefix(6)
+        let bytes = stride(from: 0, to: 6, by: 2).map { digits.dropFirst($0).prefix(2) }
+        return "52:54:00:" + bytes.joined(separator: ":")
+    }
+
+    /// What is written into the variables of a firmware that is the initiator itself.
+    private func account(of client: BootClient) throws -> CHAPAccount? {
+        switch client.chap {
+        case .account(let account)?: return account
+        case .perBoot? where client.effectiveMethod == .firmware && self.firmware == .uefi:
+            throw Failure(
+                .usage,
+                "the UEFI's own initiator has its name and secret stored and cannot take what is made for one boot: use "
+                    + "--firmware bios, the method sanboot, or --chap USER:SECRET")
+        case .perBoot?, ClientCHAP.none?, nil: return nil
+        }
     }
 
     /// This program's own file: the machine's daemon, and the inner half, are the same program.

@@ -11,8 +11,9 @@ struct ClientCommand: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "client", abstract: "Say which machine boots what, and how.",
         discussion: """
-            A machine is known by the Ethernet address of the card that it boots from. It gets a disk of its own (a copy \
-            of an image, made when it is first needed), a target of its own, and may log in to no other.
+            A machine is known by the Ethernet address of the card that it boots from, or by its UUID, its serial number or the \
+            switch port that it hangs on. It gets a disk of its own (a copy of an image, made when it is first needed), a \
+            target of its own, and may log in to no other. What it does not say its group says: apus group.
 
             Example:
               apus client add pc1 --mac 52:54:00:12:34:56 --image lab
@@ -23,22 +24,6 @@ struct ClientCommand: AsyncParsableCommand {
         ])
 }
 
-/// How a machine gets from its firmware to its kernel, as the command line names it.
-enum MethodArgument: String, ExpressibleByArgument, CaseIterable {
-    case sanboot, kernel, firmware, http
-
-    func method(_ transport: BootClient.Transport?) -> BootClient.Method {
-        switch self {
-        case .sanboot: .sanboot
-        case .kernel: .kernel(transport ?? .http)
-        case .firmware: .firmware
-        case .http: .http
-        }
-    }
-}
-
-extension BootClient.Transport: ExpressibleByArgument {}
-
 struct ClientAddCommand: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "add", abstract: "Add a machine.",
@@ -48,6 +33,11 @@ struct ClientAddCommand: AsyncParsableCommand {
               apus client add pc2 --mac 52:54:00:12:34:57 --image lab --method kernel --transport tftp
               apus client add pc3 --mac 52:54:00:12:34:58 --disk /srv/pc3.img
               apus client add pc4 --mac 52:54:00:12:34:59 --image lab --method kernel --secure-boot
+              apus client add pc5 --uuid 4c4c4544-0042-3510-8052-b4c04f4d3232 --group lab
+              apus client add pc6 --circuit-id ge-0/0/7 --group lab
+
+            A machine that is known by several things is found by its MAC before its UUID, that before its serial number, and
+            that before the port that it hangs on.
 
             Methods:
               sanboot   iPXE attaches the disk and starts the boot loader on it
@@ -59,67 +49,45 @@ struct ClientAddCommand: AsyncParsableCommand {
     @Argument(help: "The machine's name: small letters, digits, - and .")
     var name: String
 
-    @Option(help: "The Ethernet address that it boots from: 52:54:00:12:34:56.")
-    var mac: String
-
-    @Option(help: "The image that its disk is a copy of.")
-    var image: String?
-
-    @Option(help: ArgumentHelp("A disk file of its own instead of an image.", valueName: "file"), completion: .file())
-    var disk: String?
-
-    @Option(help: "sanboot, kernel, firmware or http.")
-    var method = MethodArgument.sanboot
-
-    @Flag(help: "Its firmware has Secure Boot on: give it signed programs only.")
-    var secureBoot = false
-
-    @Option(help: "How iPXE fetches the kernel: http or tftp. (default: http)")
-    var transport: BootClient.Transport?
-
-    @Option(help: "The address that DHCP keeps for it.")
-    var address: String?
-
-    @Option(help: "The name that it logs in with. (default: made from its name)")
-    var initiatorName: String?
-
-    @Option(help: "The name of its target. (default: made from its name)")
-    var targetName: String?
-
-    @Option(
-        help: ArgumentHelp(
-            "What it logs in with, USER:SECRET or @FILE with such a line; 12 to 16 characters of secret.",
-            valueName: "chap"))
-    var chap: String?
-
-    @Option(help: "Kernel arguments to add to the image's.")
-    var kernelArguments: String?
-
-    @Option(help: "The size of its disk, for example 20G. (default: the image's)")
-    var size: ByteSize?
-
+    @OptionGroup var machine: MachineOptions
+    @OptionGroup var settings: SettingsOptions
     @OptionGroup var options: DaemonOptions
 
     func validate() throws {
-        guard (self.image == nil) != (self.disk == nil) else {
-            throw ValidationError("give either --image or --disk: what the machine boots from")
+        guard self.machine.isKnown else {
+            throw ValidationError("give --mac, --uuid, --serial or --circuit-id: what the machine is known by")
         }
-        guard self.transport == nil || self.method == .kernel else {
+        guard self.settings.image == nil || self.machine.disk == nil else {
+            throw ValidationError("give either --image or --disk, not both")
+        }
+        guard self.settings.image != nil || self.machine.disk != nil || self.machine.group != nil else {
+            throw ValidationError(
+                "give either --image or --disk, or a --group that has one: what the machine boots from")
+        }
+        guard self.settings.transport == nil || self.settings.method != nil else {
             throw ValidationError("--transport is for --method kernel: with sanboot the disk brings the kernel")
         }
     }
 
     func run() async throws {
-        let source = self.image.map(BootClient.Source.image) ?? .disk(self.disk ?? "")
-        let client = BootClient(
-            name: self.name, mac: self.mac, source: source,
-            method: self.method.method(self.transport), secureBoot: self.secureBoot ? true : nil,
-            address: self.address, initiatorName: self.initiatorName, targetName: self.targetName,
-            chap: try self.chap.flatMap { try CHAPText.account($0, option: "--chap") },
-            kernelArguments: self.kernelArguments,
-            size: self.size.map { Int(clamping: $0.bytes) })
-        let outcome = try await self.options.administration.change(ChangeRequest(.addClient(client)))
-        print(outcome.words("added \(self.name): \(source.words), \(client.method.words)"))
+        let members = self.machine.patch.merging(try self.settings.patch()) { own, _ in own }
+            .merging(["name": .string(self.name)]) { _, name in name }.filter { $0.value != .null }
+        let change = try Change.reading(.object(["op": .string("client.add"), "client": .object(members)]))
+        let outcome = try await self.options.administration.change(ChangeRequest(change))
+        guard case .addClient(let client) = change else { return }
+        let words = [client.source?.words, client.group.map { "group \($0)" }, client.settings.method?.words]
+        print(outcome.words("added \(self.name): \(words.compactMap(\.self).joined(separator: ", "))"))
+    }
+}
+
+extension Change {
+    /// What the command line's words come to.
+    static func reading(_ json: JSONValue) throws -> Change {
+        do throws(ChangeRefusal) {
+            return try Change.read(json)
+        } catch {
+            throw ChangeFailure.refused(error)
+        }
     }
 }
 
@@ -138,8 +106,10 @@ struct ClientListCommand: AsyncParsableCommand {
         } else if clients.isEmpty {
             print("no machines; add one: apus client add NAME --mac MAC --image IMAGE")
         } else {
-            let rows = clients.map { [$0.name, $0.mac, $0.source.words, $0.method.words] }
-            print(TextTable.format([["NAME", "MAC", "BOOTS", "METHOD"]] + rows))
+            let rows = clients.map {
+                [$0.name, $0.identity.words, $0.group ?? "-", $0.source?.words ?? "-", $0.effectiveMethod.words]
+            }
+            print(TextTable.format([["NAME", "KNOWN BY", "GROUP", "BOOTS", "METHOD"]] + rows))
         }
     }
 }
@@ -181,81 +151,21 @@ struct ClientSetCommand: AsyncParsableCommand {
     @Argument(help: "The machine's name.")
     var name: String
 
-    @Option(help: "The Ethernet address that it boots from.")
-    var mac: String?
-
-    @Option(help: "The image that its disk is a copy of.")
-    var image: String?
-
-    @Option(help: ArgumentHelp("A disk file of its own instead of an image.", valueName: "file"), completion: .file())
-    var disk: String?
-
-    @Option(help: "sanboot, kernel, firmware or http.")
-    var method: MethodArgument?
-
-    @Flag(inversion: .prefixedNo, help: "Its firmware has Secure Boot on: give it signed programs only.")
-    var secureBoot: Bool?
-
-    @Option(help: "How iPXE fetches the kernel: http or tftp.")
-    var transport: BootClient.Transport?
-
-    @Option(help: "The address that DHCP keeps for it.")
-    var address: String?
-
-    @Option(help: "The name that it logs in with.")
-    var initiatorName: String?
-
-    @Option(help: "The name of its target.")
-    var targetName: String?
-
-    @Option(
-        help: ArgumentHelp(
-            "What it logs in with, USER:SECRET or @FILE with such a line; 12 to 16 characters of secret.",
-            valueName: "chap"))
-    var chap: String?
-
-    @Option(help: "Kernel arguments to add to the image's.")
-    var kernelArguments: String?
-
-    @Option(help: "The size of its disk, for example 20G; it never shrinks.")
-    var size: ByteSize?
-
+    @OptionGroup var machine: MachineOptions
+    @OptionGroup var settings: SettingsOptions
     @OptionGroup var options: DaemonOptions
 
     func validate() throws {
-        guard self.image == nil || self.disk == nil else {
+        guard self.settings.image == nil || self.machine.disk == nil else {
             throw ValidationError("give --image or --disk, not both")
         }
-        if self.patch.isEmpty, self.chap == nil {
-            throw ValidationError("nothing to change: name what is to be different")
-        }
-    }
-
-    private var patch: [String: JSONValue] {
-        var patch: [String: JSONValue] = [:]
-        for (key, value) in [
-            ("mac", self.mac), ("image", self.image), ("disk", self.disk), ("method", self.method?.rawValue),
-            ("transport", self.transport?.rawValue), ("address", self.address), ("initiator_name", self.initiatorName),
-            ("target_name", self.targetName), ("kernel_arguments", self.kernelArguments),
-        ] {
-            if let value { patch[key] = value.isEmpty ? .null : .string(value) }
-        }
-        // Another method than kernel has no transport.
-        if let method, method != .kernel { patch["transport"] = .null }
-        if let secureBoot { patch["secure_boot"] = secureBoot ? .boolean(true) : .null }
-        if self.image != nil { patch["disk"] = .null }
-        if self.disk != nil { patch["image"] = .null }
-        if let size { patch["size"] = .integer(Int(clamping: size.bytes)) }
-        return patch
     }
 
     func run() async throws {
-        var patch = self.patch
-        if let chap {
-            let account = chap.isEmpty ? nil : try CHAPText.account(chap, option: "--chap")
-            patch["chap_userid"] = account.map { .string($0.name) } ?? .null
-            patch["chap_password"] = account.map { .string($0.secret) } ?? .null
-        }
+        var patch = self.machine.patch.merging(try self.settings.patch()) { own, _ in own }
+        guard !patch.isEmpty else { throw Failure(.usage, "nothing to change: name what is to be different") }
+        if self.settings.image?.isEmpty == false { patch["disk"] = .null }
+        if self.machine.disk?.isEmpty == false { patch["image"] = .null }
         let change = Change.patchClient(name: self.name, patch: .object(patch))
         let outcome = try await self.options.administration.change(ChangeRequest(change))
         print(outcome.words("changed \(self.name)"))

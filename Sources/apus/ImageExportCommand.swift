@@ -54,7 +54,9 @@ extension DaemonOptions {
     /// Refuses what would take an image away from clients that boot it.
     func checkUnused(image name: String) throws {
         let (configuration, _) = try ConfigurationFile(path: self.config).load()
-        let users = configuration.boot.clients.filter { $0.source == .image(name) }.map(\.name)
+        let users =
+            configuration.boot.resolvedClients.filter { $0.source == .image(name) }.map(\.name)
+            + configuration.boot.groups.filter { $0.settings.source == .image(name) }.map { "group \($0.name)" }
         guard users.isEmpty else {
             throw Failure(
                 .tryAgain,

@@ -75,9 +75,16 @@ struct ServicesSetCommand: AsyncParsableCommand {
     @Flag(help: "Tell machines that there is no IPv6 router, which spares iPXE 13 seconds; only where there is none.")
     var advertiseNoRouter = false
 
+    @Flag(help: "Let machines that are not known make themselves known, by a menu on their screens.")
+    var enrol = false
+
+    @Option(help: "The group that such machines are put into.")
+    var enrolGroup: String?
+
     @OptionGroup var options: DaemonOptions
 
     func validate() throws {
+        guard self.enrolGroup == nil || self.enrol else { throw ValidationError("--enrol-group is for --enrol") }
         if case .range = self.dhcp { return }
         guard self.router == nil, self.leaseSeconds == nil, self.dhcpOption.isEmpty, self.relayed.isEmpty else {
             throw ValidationError(
@@ -94,12 +101,14 @@ struct ServicesSetCommand: AsyncParsableCommand {
             range.options = self.dhcpOption
             dhcp = .range(range)
         }
-        let settings = ServiceSettings(
+        var settings = ServiceSettings(
             address: self.address, interface: self.interface, dhcp: dhcp, tftpPort: self.tftpPort,
             httpPort: self.httpPort, iscsiPort: self.iscsiPort,
             iscsiAddresses: self.iscsiAddress, relayedRanges: try self.relayed.map(self.range),
             tftpTransferPorts: self.tftpTransferPorts,
             advertisesNoRouter: self.advertiseNoRouter ? true : nil)
+        settings.enrolment = self.enrol ? true : nil
+        settings.enrolmentGroup = self.enrolGroup
         let outcome = try await self.options.administration.change(ChangeRequest(.setServices(settings)))
         print(outcome.words("boot services on \(self.interface), \(self.address), DHCP \(dhcp.words)"))
     }

@@ -155,10 +155,15 @@ struct IPXEScriptTests {
     }
 
     @Test func `every label that a script jumps to is there`() {
-        let scripts = [
-            Self.script(.sanboot), Self.script(.kernel(kernelURL: "k", initrdURL: "i", arguments: "")),
-            IPXEScript.unknown(machine, server: "10.77.0.1", url: "http://h/s").split(separator: "\n").map(String.init),
-        ]
+        let scripts =
+            [
+                Self.script(.sanboot), Self.script(.kernel(kernelURL: "k", initrdURL: "i", arguments: "")),
+            ]
+            + [
+                Self.stranger.unknown, Self.stranger.introduction, Self.stranger.menu(images: ["lab"]),
+                Self.stranger.enrolled(as: "pc1"), Self.stranger.refused("no"),
+                IPXEScript.refusal("no", url: "http://h/s"),
+            ].map { $0.split(separator: "\n").map(String.init) }
         for lines in scripts {
             for line in lines {
                 let words = line.split(separator: " ")
@@ -169,8 +174,24 @@ struct IPXEScriptTests {
         }
     }
 
+    private static let stranger = StrangerScript(
+        mac: machine, server: "10.77.0.1", url: "http://h/s", introductionURL: "http://h/i?mac=m",
+        enrolmentURL: "http://h/e?mac=m")
+
+    @Test func `a menu has an item for each image and takes no command from its name`() {
+        let lines = Self.stranger.menu(images: ["lab", "a\nb ${c}"]).split(separator: "\n").map(String.init)
+        #expect(lines.contains("item --key 1 lab 1  lab"))
+        #expect(lines.contains("item --key 2 a?b $?c} 2  a?b $?c}"))
+        #expect(lines.contains("set apus-name pc-525400123456"))
+        #expect(lines.contains { $0.hasPrefix("chain --replace --autofree http://h/e?mac=m&uuid=${uuid}&serial=") })
+    }
+
+    @Test func `why an enrolment was refused cannot end its line`() {
+        #expect(Self.stranger.refused("a\nchain x").contains("was not enrolled: a?chain x\n"))
+    }
+
     @Test func `an unknown machine shows its MAC and what to type`() {
-        let text = IPXEScript.unknown(machine, server: "10.77.0.1", url: "http://h/s")
+        let text = Self.stranger.unknown
         #expect(text.contains("echo   apus client add NAME --mac 52:54:00:12:34:56 --image IMAGE\n"))
         #expect(!text.contains("sanboot"))
         #expect(text.hasSuffix("exit 1\n"))

@@ -11,12 +11,13 @@ struct HTTPExchange {
     var body: [UInt8]
 
     init(
-        port: Int, _ method: String, _ path: String, headers: [String] = []
+        port: Int, _ method: String, _ path: String, headers: [String] = [], body: String? = nil
     ) async throws {
+        let headers = headers + (body.map { ["Content-Length: \($0.utf8.count)"] } ?? [])
         let request =
             ([
                 "\(method) \(path) HTTP/1.1", "Host: 127.0.0.1", "Connection: close",
-            ] + headers + ["", ""]).joined(separator: "\r\n")
+            ] + headers + ["", ""]).joined(separator: "\r\n") + (body ?? "")
         let channel = try await ClientBootstrap(group: MultiThreadedEventLoopGroup.singleton)
             .channelOption(.allowRemoteHalfClosure, value: true)
             .connect(host: "127.0.0.1", port: port) { channel in

@@ -22,14 +22,27 @@ final class Fixture: Sendable {
 
     struct Machines: MachineDirectory {
         var assignment: BootAssignment
+        /// What unknown machines may choose from.
+        var menu: [String]?
 
         func assignment(for mac: MACAddress) -> BootAssignment? {
             mac == machine ? self.assignment : nil
         }
+
+        var reservations: Reservations { .none }
+        func learned(_ facts: MachineFacts, of mac: MACAddress) {}
+        func makeCredentials(for client: String, at address: String) -> SANDisk.Credentials {
+            SANDisk.Credentials(name: client, secret: address)
+        }
+        func enrolmentImages() async -> [String]? { self.menu }
+        func enrol(_ request: EnrolmentRequest) async -> EnrolmentOutcome { .enrolled(client: request.name) }
     }
 
     /// - Parameter method: How the machine gets its kernel, from the fixture's files.
-    init(_ method: (_ kernel: String, _ initrd: String) -> BootAssignment.Method = Fixture.kernelByHTTP) throws {
+    init(
+        _ method: (_ kernel: String, _ initrd: String) -> BootAssignment.Method = Fixture.kernelByHTTP,
+        prepare: (inout Machines) -> Void = { _ in }
+    ) throws {
         self.folder = FileManager.default.temporaryDirectory.appending(path: "apus-boot-\(UUID())")
         try FileManager.default.createDirectory(at: self.folder, withIntermediateDirectories: true)
         // More than one read of the file, and no multiple of any block size.
@@ -39,13 +52,15 @@ final class Fixture: Sendable {
         try Data(self.kernel).write(to: self.folder.appending(path: "bzImage"))
         try Data(self.initrd).write(to: self.folder.appending(path: "initramfs"))
         try Data(self.program).write(to: self.folder.appending(path: "snponly.efi"))
-        self.machines = Machines(
+        var machines = Machines(
             assignment: BootAssignment(
                 client: "node1",
                 method: method(
                     self.folder.appending(path: "bzImage").path, self.folder.appending(path: "initramfs").path),
                 initiatorName: "iqn.2026-11.org.apus:node1", targetName: "iqn.2026-11.org.apus:disk1",
                 portalAddress: "127.0.0.1"))
+        prepare(&machines)
+        self.machines = machines
     }
 
     static func kernelByHTTP(_ kernel: String, _ initrd: String) -> BootAssignment.Method {
@@ -83,9 +98,10 @@ final class Events: Sendable {
 /// Boot services without DHCP on loopback, on ports that were free.
 func withServices(
     _ method: (_ kernel: String, _ initrd: String) -> BootAssignment.Method = Fixture.kernelByHTTP,
+    prepare: (inout Fixture.Machines) -> Void = { _ in },
     _ body: (BootServices, Events, Fixture) async throws -> Void
 ) async throws {
-    let fixture = try Fixture(method)
+    let fixture = try Fixture(method, prepare: prepare)
     let events = Events()
     let server = BootServer()
     var services = BootServices(address: "127.0.0.1", interface: "lo", dhcp: .off)

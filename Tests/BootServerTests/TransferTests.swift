@@ -46,7 +46,7 @@ struct TFTPServiceTests {
 
     @Test func `a script comes by TFTP too, and is told of`() async throws {
         try await withServices { services, events, _ in
-            let request = TFTPRequest(file: "/52-54-00-00-00-01/boot.ipxe")
+            let request = TFTPRequest(file: "/boot/ipxe?mac=52-54-00-00-00-01&uuid=&serial=")
             let outcome = try await TFTPClient(port: services.tftpPort).send(.readRequest(request))
             guard case .bytes(let bytes, _) = outcome else {
                 Issue.record("\(outcome)")

@@ -94,8 +94,12 @@ struct Stage {
     let daemon: Daemon
     let file: ConfigurationFile
 
-    init(_ configuration: Configuration = Configuration(), stores: any StoreOpening = MemoryStores()) throws {
-        let folder = try TemporaryFolder()
+    /// - Parameter folder: one of an earlier stage, to go on with what that has left.
+    init(
+        _ configuration: Configuration = Configuration(), stores: any StoreOpening = MemoryStores(),
+        in folder: TemporaryFolder? = nil
+    ) throws {
+        let folder = try folder ?? TemporaryFolder()
         self.folder = folder
         self.file = ConfigurationFile(path: folder.path + "/saveconfig.json")
         if configuration != Configuration() { try self.file.save(configuration) }

@@ -13,7 +13,8 @@ import Testing
         "ISCSI": ["Wire"],
         "BootProtocols": ["Wire"],
         "BootStory": [],
-        "Model": [],
+        "BootHistory": ["BootStory"],
+        "Model": ["BootProtocols"],
         "Certificates": [],
         "BlockStores": ["Wire", "Block", "CLinux"],
         "ISCSIServer": ["Wire", "Block", "SCSI", "ISCSI"],
@@ -22,7 +23,7 @@ import Testing
         "ControlAPI": ["BootStory", "Model"],
         "Shell": ["CLibedit", "ControlAPI", "Model"],
         "Control": [
-            "Block", "BlockStores", "BootProtocols", "BootServer", "BootStory", "Certificates", "CLinux",
+            "Block", "BlockStores", "BootHistory", "BootProtocols", "BootServer", "BootStory", "Certificates", "CLinux",
             "ControlAPI", "ISCSI", "ISCSIServer", "Model", "SCSI",
         ],
         "Export": ["Block", "BlockStores", "ISCSI", "ISCSIServer", "Model", "SCSI"],

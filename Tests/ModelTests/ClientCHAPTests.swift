@@ -11,7 +11,7 @@ struct ClientCHAPTests {
         _ method: BootClient.Method, name: String = "pc1", secret: String = "0123456789ab"
     ) -> Configuration {
         var client = client("pc1", mac: "52:54:00:00:00:01", method: method)
-        client.chap = CHAPAccount(name: name, secret: secret)
+        client.chap = CHAPAccount(name: name, secret: secret).map(ClientCHAP.account)
         return Configuration(boot: Boot(services: services, clients: [client]))
     }
 
@@ -22,7 +22,7 @@ struct ClientCHAPTests {
                 .lists["iqn.2026-11.org.apus:pc1.initiator"])
         let account = try #require(CHAPAccount(name: "pc1", secret: "0123456789ab"))
         #expect(list.authentication == .required(ServedCHAP(user: account)))
-        #expect(deployment.boot?.machines["52:54:00:00:00:01"]?.chap == account)
+        #expect(deployment.boot?.machines["pc1"]?.chap == account)
     }
 
     @Test func `it is written, read again, and hidden from eyes`() throws {
@@ -46,6 +46,37 @@ struct ClientCHAPTests {
     ) {
         let problems = self.configuration(method, name: name, secret: secret).validate(in: surroundings)
         #expect(problems.map(\.path) == [path])
+    }
+
+    @Test func `what is made for each boot is required by its target, and known to nobody before`() throws {
+        var configuration = self.configuration(.sanboot)
+        configuration.boot.clients[0].chap = .perBoot
+        #expect(configuration.validate(in: surroundings).isEmpty)
+        let deployment = configuration.expanded(in: surroundings).deployment
+        let list = try #require(
+            deployment.targets["iqn.2026-11.org.apus:pc1"]?.groups.first?.access
+                .lists["iqn.2026-11.org.apus:pc1.initiator"])
+        #expect(list.holder == "pc1")
+        #expect(list.authentication == .impossible(reason: "pc1 has no credentials yet"))
+        #expect(deployment.boot?.machines["pc1"]?.isCHAPPerBoot == true)
+        #expect(Configuration.read(configuration.json).configuration == configuration)
+    }
+
+    @Test func `what is made for each boot cannot be stored in firmware, which is told`() {
+        var configuration = self.configuration(.firmware)
+        configuration.boot.clients[0].chap = .perBoot
+        let problems = configuration.validate(in: surroundings)
+        #expect(problems.map(\.severity) == [.warning])
+        #expect(problems.map(\.path) == ["boot.clients[0].chap"])
+    }
+
+    @Test func `what is made for each boot does not reach an initramfs that reads arguments on its disk alone`() {
+        var configuration = self.configuration(.sanboot)
+        configuration.boot.clients[0].chap = .perBoot
+        var old = surroundings
+        old.images["lab"]?.attachment = [.arguments]
+        old.images["lab"]?.argumentSlot = ArgumentSlot(offsetBytes: 4096)
+        #expect(configuration.validate(in: old).map(\.path) == ["boot.clients[0].chap"])
     }
 
     @Test func `a name without a secret is told`() throws {

@@ -21,7 +21,7 @@ struct ExpansionTests {
                 == .file(
                     path: "/state/disks/pc1.img", size: nil, writeBack: true, original: "/state/images/lab/disk.img"))
         #expect(deployment.portals.map(\.description) == ["10.77.0.1:3260"])
-        let machine = try #require(deployment.boot?.machines["52:54:00:00:00:0a"])
+        let machine = try #require(deployment.boot?.machines["pc1"])
         guard case .kernel(_, _, let arguments, .http) = machine.method else {
             Issue.record("\(machine.method)")
             return
@@ -43,9 +43,9 @@ struct ExpansionTests {
         let (deployment, problems) = (expanded.deployment, expanded.problems)
         #expect(problems.isEmpty)
         let machines = try #require(deployment.boot?.machines)
-        #expect(machines["52:54:00:00:00:01"]?.method == .firmware)
-        #expect(machines["52:54:00:00:00:01"]?.isSecureBoot == true)
-        guard case .http(let kernel, _, let arguments) = machines["52:54:00:00:00:02"]?.method else {
+        #expect(machines["pc1"]?.method == .firmware)
+        #expect(machines["pc1"]?.isSecureBoot == true)
+        guard case .http(let kernel, _, let arguments) = machines["pc2"]?.method else {
             Issue.record("\(machines)")
             return
         }

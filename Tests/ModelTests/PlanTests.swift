@@ -131,7 +131,8 @@ struct PlanTests {
             deployment.boot = BootDeployment(services: own, machines: [:])
             for mac in ["52:54:00:00:00:01", "52:54:00:00:00:02"] where maybe() {
                 deployment.boot?.machines[mac] = Machine(
-                    client: mac, initiatorName: "i", targetName: "t", method: .sanboot)
+                    client: mac, identity: MachineIdentity(mac: mac), initiatorName: "i", targetName: "t",
+                    method: .sanboot)
             }
         }
         return deployment

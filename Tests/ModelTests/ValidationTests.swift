@@ -42,7 +42,7 @@ struct ValidationTests {
             patch: """
                 {"boot":{"clients":[{"name":"a","mac":"52:54:00:00:00:0A","image":"lab"},
                 {"name":"b","mac":"52-54-00-00-00-0a","image":"lab"}]}}
-                """, words: "already the address of a"),
+                """, words: "already what a is known by"),
         Flaw(
             path: "boot.clients[1].name",
             patch: """

@@ -34,6 +34,20 @@ struct ErrorLineTests {
         Mistake(line: "client add pc1 --mac 52:54:00:00:00:01 --image lab", status: 78, words: "apus image build lab"),
         Mistake(line: "client add pc1 --mac nonsense --disk /d", status: 78, words: "boot.clients[0].mac"),
         Mistake(line: "client add PC --mac 52:54:00:00:00:01 --disk /d", status: 78, words: "small letters"),
+        Mistake(line: "client add pc1 --uuid 0 --disk /d", status: 78, words: "boot.clients[0].uuid"),
+        Mistake(line: "client add pc1 --mac 52:54:00:00:00:01 --group x", status: 78, words: "apus group add x"),
+        Mistake(line: "client add pc1 --mac 52:54:00:00:00:01 --disk /d --chap x", status: 64, words: "USER:SECRET"),
+        Mistake(
+            line: "client add pc1 --mac 52:54:00:00:00:01 --disk /d --ipxe-script /etc/hostname", status: 78,
+            words: "begin it with #!ipxe"),
+        Mistake(
+            line: "client add pc1 --mac 52:54:00:00:00:01 --disk /d --ipxe-script /nosuch", status: 66, words: "/nosuch"
+        ),
+        Mistake(line: "group show lab", status: 67, words: "apus group add lab"),
+        Mistake(line: "group set lab", status: 64, words: "nothing to change"),
+        Mistake(line: "group remove lab", status: 67, words: "no group lab"),
+        Mistake(line: "group add lab --method x", status: 64, words: "--method"),
+        Mistake(line: "timeline pc1 --history --boot 1", status: 64, words: "exclude each other"),
         Mistake(line: "client show pc1", status: 67, words: "apus client add pc1"),
         Mistake(line: "client set pc1", status: 64, words: "nothing to change"),
         Mistake(line: "client set pc1 --method kernel", status: 67, words: "no machine pc1"),
@@ -65,7 +79,7 @@ struct ErrorLineTests {
     }
 
     @Test(arguments: [
-        "", "serve", "client", "client add", "client set", "services set", "status", "timeline",
+        "", "serve", "client", "client add", "client set", "group add", "services set", "status", "timeline",
     ])
     func `help teaches and ends well`(command: String) throws {
         let result = try Program.run(command.split(separator: " ").map(String.init) + ["--help"])

@@ -125,7 +125,13 @@ check "and the domain" told "domain=lab\.example"
 check "an address is kept for the machine" apus client set node1 --address 10.77.0.200
 check "udhcpc gets it" lease
 check "outside the range" told "ip=10\.77\.0\.200"
-check "the machine gives it up" apus client set node1 --address ""
+check "a machine can be known by its UUID instead" apus client set node1 --mac "" --address 10.77.0.201 \
+    --uuid 4c4c4544-0042-3510-8052-b4c04f4d3232
+check "udhcpc that says its UUID as firmware does" lease -x 0x61:0044454c4c420010358052b4c04f4d3232
+check "gets the address that is kept for it" told "ip=10\.77\.0\.201"
+check "and its disk's root path" lease -O rootpath -x 0x61:0044454c4c420010358052b4c04f4d3232
+check "in RFC 4173's form" told "rootpath=iscsi:10\.77\.0\.1::3260:0:iqn\..*"
+check "the machine is known by its MAC again" apus client set node1 --mac "$mac" --uuid "" --address ""
 check "udhcpc gets one of the range again" lease
 address=$(sed -n 's/^ip=//p' "$work/lease")
 check "from the range" told "ip=10\.77\.0\.[5-9][0-9]"
@@ -223,6 +229,8 @@ check "HEAD tells the size" bash -c \
 check "a machine gets its script" answers 200 "$base/boot/ipxe?mac=$mac"
 check "to boot from its own disk" grep -q "^sanboot iscsi:10.77.0.1::3260:0:iqn" "$work/got"
 check "an unknown machine gets a script" answers 200 "$base/52-54-00-00-00-99/boot.ipxe"
+check "that asks what only iPXE knows of it" grep -q 'mac=52-54-00-00-00-99&uuid=${uuid}' "$work/got"
+check "and then another" answers 200 "$base/boot/ipxe?mac=52-54-00-00-00-99&uuid=&serial=none"
 check "that says what to type" grep -q "apus client add NAME --mac 52:54:00:00:00:99" "$work/got"
 check "and never anybody's disk" not grep -q sanboot "$work/got"
 check "and is logged" logged 52:54:00:00:00:99

@@ -8,6 +8,12 @@
 package enum BootPath: Hashable, Sendable {
     /// `MAC/boot.ipxe`, or `boot/ipxe?mac=MAC`: the machine's iPXE script.
     case script(MACAddress)
+    /// `boot/ipxe?mac=MAC&uuid=UUID&serial=SERIAL`: the same, from a machine that tells what else it is known by.
+    case introduction(MACAddress, MachineFacts)
+    /// `boot/enrol?mac=MAC&image=IMAGE&name=NAME&uuid=…&serial=…`: makes the machine known.
+    case enrolment(EnrolmentRequest)
+    /// `boot/report`: where a machine's operating system tells how far it has come.
+    case report
     /// `MAC/vmlinuz`
     case kernel(MACAddress)
     /// `MAC/initrd.img`
@@ -43,9 +49,11 @@ package enum BootPath: Hashable, Sendable {
             self = .optional
         case 1 where Self.isPlain(parts[0]):
             self = .program(String(parts[0]))
-        case 2 where parts[0] == "boot" && parts[1] == "ipxe":
-            guard let mac = Self.mac(inQuery: query) else { return nil }
-            self = .script(mac)
+        case 2 where parts[0] == "boot" && parts[1] == "report":
+            self = .report
+        case 2 where parts[0] == "boot":
+            guard let path = Self.asked(parts[1], BootQuery(query)) else { return nil }
+            self = path
         case 2... where parts[0] == "grub":
             self = parts.last == "grub.cfg" ? .grubStart : .optional
         case 2:
@@ -68,6 +76,9 @@ package enum BootPath: Hashable, Sendable {
     package var text: String {
         switch self {
         case .script(let mac): "\(Self.hyphenated(mac))/boot.ipxe"
+        case .introduction(let mac, _): "boot/ipxe?mac=\(Self.hyphenated(mac))"
+        case .enrolment(let request): "boot/enrol?mac=\(Self.hyphenated(request.mac))"
+        case .report: "boot/report"
         case .kernel(let mac): "\(Self.hyphenated(mac))/vmlinuz"
         case .initrd(let mac): "\(Self.hyphenated(mac))/initrd.img"
         case .unifiedKernel(let mac): "\(Self.hyphenated(mac))/linux.efi"
@@ -81,8 +92,11 @@ package enum BootPath: Hashable, Sendable {
     /// The machine that the path names.
     package var mac: MACAddress? {
         switch self {
-        case .script(let mac), .kernel(let mac), .initrd(let mac), .unifiedKernel(let mac), .grub(let mac): mac
-        case .program, .grubStart, .optional: nil
+        case .script(let mac), .kernel(let mac), .initrd(let mac), .unifiedKernel(let mac), .grub(let mac),
+            .introduction(let mac, _):
+            mac
+        case .enrolment(let request): request.mac
+        case .program, .grubStart, .optional, .report: nil
         }
     }
 
@@ -98,15 +112,23 @@ package enum BootPath: Hashable, Sendable {
             }
     }
 
-    private static func mac(inQuery query: some StringProtocol) -> MACAddress? {
-        for pair in query.split(separator: "&") where pair.hasPrefix("mac=") {
-            return self.decoded(String(pair.dropFirst(4))).flatMap { MACAddress($0) }
+    /// What is asked for with a query below `boot`.
+    private static func asked(_ name: Substring, _ query: BootQuery) -> BootPath? {
+        guard let mac = query["mac"].flatMap({ MACAddress($0) }) else { return nil }
+        func told(_ name: Substring) -> String? { query[name].flatMap { $0.isEmpty ? nil : $0 } }
+        let facts = MachineFacts(uuid: told("uuid")?.lowercased(), serial: told("serial"))
+        switch name {
+        case "ipxe" where query["uuid"] == nil && query["serial"] == nil: return .script(mac)
+        case "ipxe": return .introduction(mac, facts)
+        case "enrol":
+            guard let name = query["name"], let image = query["image"] else { return nil }
+            return .enrolment(EnrolmentRequest(mac: mac, facts: facts, name: name, image: image))
+        default: return nil
         }
-        return nil
     }
 
     /// Undoes percent-encoding (RFC 3986 §2.1); nil where it is broken or hides a byte that no name of ours has.
-    private static func decoded(_ text: String) -> String? {
+    static func decoded(_ text: String) -> String? {
         var bytes: [UInt8] = []
         var rest = text.utf8[...]
         while let byte = rest.popFirst() {
@@ -122,4 +144,20 @@ package enum BootPath: Hashable, Sendable {
         guard bytes.allSatisfy({ (0x20...0x7e).contains($0) }) else { return nil }
         return String(decoding: bytes, as: UTF8.self)
     }
+}
+
+/// The values of a URL's query, each as it was before it was percent-encoded.
+struct BootQuery {
+    private var values: [Substring: String] = [:]
+
+    init(_ query: Substring) {
+        for pair in query.split(separator: "&") {
+            let halves = pair.split(separator: "=", maxSplits: 1, omittingEmptySubsequences: false)
+            guard halves.count == 2, let value = BootPath.decoded(String(halves[1])) else { continue }
+            // The first of several that bear one name.
+            if self.values[halves[0]] == nil { self.values[halves[0]] = value }
+        }
+    }
+
+    subscript(name: Substring) -> String? { self.values[name] }
 }

@@ -101,34 +101,31 @@ package struct IPXEScript: Hashable, Sendable {
         """
     }
 
-    /// The script for a machine that the configuration does not know: says on its screen what it is and what to type.
-    ///
-    /// It asks again for ten minutes, so that the machine boots as soon as it is configured, then leaves it to the
-    /// firmware to go on with its next boot device: the machine may have a disk and be none of ours.
-    package static func unknown(_ mac: MACAddress, server: String, url: String) -> String {
+    /// What a template may say of the machine.
+    package func values(mac: MACAddress, server: String) -> [ScriptTemplate.Value: String] {
+        var values: [ScriptTemplate.Value: String] = [
+            .client: self.client, .mac: mac.description, .rootPath: self.disk.rootPath,
+            .initiator: self.disk.initiatorName, .target: self.disk.targetName, .portal: self.disk.portalAddress,
+            .server: server, .url: self.url,
+        ]
+        if case .kernel(let kernelURL, let initrdURL, let arguments) = self.method {
+            values[.kernel] = kernelURL
+            values[.initramfs] = initrdURL
+            values[.arguments] = ScriptText.words(arguments + " " + self.disk.kernelArguments).passed
+                .joined(separator: " ")
+        }
+        values = values.mapValues(ScriptText.plain)
+        values[.boot] = String(self.text.drop { $0 != "\n" }.dropFirst())
+        return values
+    }
+
+    /// For a machine that is not to boot now: says why, and asks again.
+    package static func refusal(_ reason: String, url: String) -> String {
         """
         #!ipxe
         echo
-        echo Apus at \(ScriptText.plain(server)) does not know this machine.
-        echo
-        echo   MAC address  \(mac)
-        echo   UUID         ${uuid}
-        echo   Serial       ${serial}
-        echo   Product      ${manufacturer} ${product}
-        echo
-        echo To boot it, type on the server:
-        echo   apus client add NAME --mac \(mac) --image IMAGE
-        echo
-        isset ${apus-tries} || set apus-tries:int32 0
-        inc apus-tries
-        iseq ${apus-tries} 40 && goto leave ||
-        prompt --timeout 15000 Asking again in 15 s. Press a key to leave iPXE. && goto leave ||
-        chain --replace --autofree \(ScriptText.plain(url)) ||
-        :leave
-        clear apus-tries
-        echo Leaving iPXE: the firmware goes on with its next boot device.
-        exit 1
-
+        echo Apus: \(ScriptText.plain(reason))
+        \(Self.again(url, seconds: 10))
         """
     }
 }

@@ -50,4 +50,9 @@ package struct SANDisk: Hashable, Sendable {
         "initiator_name=\(self.initiatorName) iscsi_target_ip=\(self.portalAddress) "
             + "iscsi_target_name=\(self.targetName) iscsi_target_port=\(self.portalPort) iscsi_lun=\(self.lun)"
     }
+
+    /// What hands credentials that are good for one boot to an initramfs that no firmware leaves any.
+    package var credentialArguments: String {
+        self.credentials.map { " iscsi_chap_name=\($0.name) iscsi_chap_secret=\($0.secret)" } ?? ""
+    }
 }

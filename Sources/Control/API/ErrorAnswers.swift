@@ -18,7 +18,12 @@ struct ErrorAnswers: RouterMiddleware {
             let report = ErrorReport(error: failure.description, problems: failure.problems)
             return try Routes.answer(report, status: Self.status(of: failure, to: request))
         } catch let failure as StoryFailure {
-            let status: HTTPResponse.Status = failure.isUnknownName ? .notFound : .tooManyRequests
+            let status: HTTPResponse.Status =
+                switch failure {
+                case .noSuchClient, .noSuchBoot: .notFound
+                case .tooManyFollowers: .tooManyRequests
+                case .historyFails: .internalServerError
+                }
             return try Routes.answer(ErrorReport(error: failure.description), status: status)
         } catch let problem as FileProblem {
             let status: HTTPResponse.Status = problem.kind == .missing ? .notFound : .unprocessableContent

@@ -13,6 +13,8 @@ enum Routes {
     /// - Parameter token: what a request has to know; nil where nobody else gets as far as here.
     static func router(_ daemon: Daemon, for token: APIToken? = nil) -> Router<BasicRequestContext> {
         let router = Router(context: BasicRequestContext.self)
+        // What is added before the check of the token is answered without one.
+        Dashboard.add(to: router)
         router.add(middleware: ErrorAnswers())
         if let token { router.add(middleware: TokenCheck(token: token)) }
         let api = router.group("v1")
@@ -48,6 +50,12 @@ enum Routes {
         }
         api.get("clients/:name/timeline") { request, context in
             let name = try Self.name(context)
+            if let text = request.uri.queryParameters["boot"] {
+                guard let number = Int(text) else {
+                    throw HTTPError(.badRequest, message: "boot=\(text): write the number of a boot")
+                }
+                return try Self.answer(await daemon.timeline(of: name, boot: number))
+            }
             guard request.uri.queryParameters["follow"] == "true" else {
                 return try Self.answer(await daemon.timeline(of: name))
             }
@@ -62,6 +70,9 @@ enum Routes {
                     }
                     try await writer.finish(nil)
                 })
+        }
+        api.get("clients/:name/boots") { _, context in
+            try Self.answer(await daemon.boots(of: Self.name(context)))
         }
         api.post("clients/:name/milestones") { request, context in
             let name = try Self.name(context)

@@ -21,7 +21,7 @@ extension BootClient {
 extension Daemon {
     /// Warnings of disks that are copies of something else than what their image is now.
     func staleDisks(in surroundings: Surroundings) async -> [Problem] {
-        let clients = self.configuration.boot.clients
+        let clients = self.configuration.boot.resolvedClients
         return await Self.blocking {
             clients.enumerated().compactMap { index, client in
                 guard case .image(let name) = client.source, let image = surroundings.images[name],
@@ -37,7 +37,7 @@ extension Daemon {
     /// Makes a machine's disk a fresh copy of its image. Refused while the machine is logged in.
     package func resetDisk(ofClient name: String) async throws -> ChangeReport {
         try await self.inTurn { daemon in
-            guard let client = daemon.configuration.boot.clients.first(where: { $0.name == name }) else {
+            guard let client = daemon.configuration.boot.resolvedClients.first(where: { $0.name == name }) else {
                 let known = daemon.configuration.boot.clients.map(\.name).sorted()
                 throw ChangeFailure.refused(.noSuchClient(name, known: known))
             }

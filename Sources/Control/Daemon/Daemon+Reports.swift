@@ -45,7 +45,7 @@ extension Daemon {
                 status.bytesWrittenPerSecond = self.rates[session.id]?.bytesWritten
                 return status
             }.sorted { $0.id < $1.id },
-            machines: self.configuration.boot.clients.map { self.status(of: $0, at: now) },
+            machines: self.configuration.boot.resolvedClients.map { self.status(of: $0, at: now) },
             problems: self.problems + self.otherServers)
     }
 
@@ -65,12 +65,18 @@ extension Daemon {
     }
 
     private func status(of client: BootClient, at now: Instant) -> MachineStatus {
-        let boot = self.chronicle.story(ofClient: client.name)?.boots.last
-        return MachineStatus(
-            client: client.name, mac: MACText.canonical(client.mac) ?? client.mac, source: client.source.words,
-            method: client.method.words, initiatorName: client.effectiveInitiatorName,
-            targetName: client.effectiveTargetName, standing: boot?.standing(at: now).words,
+        let story = self.chronicle.story(ofClient: client.name)
+        let boot = story?.boots.last
+        let mac = story.flatMap { $0.mac.isEmpty ? nil : $0.mac }
+        let standing = boot?.standing(at: now)
+        var status = MachineStatus(
+            client: client.name, mac: mac ?? client.identity.words, source: client.source?.words ?? "nothing",
+            method: client.effectiveMethod.words, initiatorName: client.effectiveInitiatorName,
+            targetName: client.effectiveTargetName, standing: standing?.words,
             lastSeen: boot?.lastActivity)
+        status.stage = boot?.stage
+        if case .stalled(let diagnosis)? = standing { status.diagnosis = diagnosis }
+        return status
     }
 }
 

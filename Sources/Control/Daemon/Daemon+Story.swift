@@ -22,14 +22,19 @@ struct Follower {
 package enum StoryFailure: Error, Sendable, CustomStringConvertible {
     case noSuchClient(ChangeRefusal)
     case tooManyFollowers
-
-    var isUnknownName: Bool {
-        if case .noSuchClient = self { true } else { false }
-    }
+    case noSuchBoot(Int, of: String, known: ClosedRange<Int>?)
+    /// The database of earlier boots does not answer.
+    case historyFails(String)
 
     package var description: String {
         switch self {
         case .noSuchClient(let refusal): refusal.description
+        case .noSuchBoot(let number, let client, nil):
+            "no boot \(number) of \(client) is known, nor any other"
+        case .noSuchBoot(let number, let client, let known?):
+            "no boot \(number) of \(client) is known; those from \(known.lowerBound) to \(known.upperBound) are"
+        case .historyFails(let cause):
+            "the earlier boots cannot be read: \(cause)"
         case .tooManyFollowers:
             "\(Limits.followers) others watch already; end one of them (^C) and try again"
         }
@@ -39,11 +44,10 @@ package enum StoryFailure: Error, Sendable, CustomStringConvertible {
 extension Daemon {
     func configureChronicle() {
         self.chronicle.configure(
-            self.configuration.boot.clients.compactMap { client in
-                guard let mac = MACText.canonical(client.mac) else { return nil }
-                return .init(
-                    name: client.name, mac: mac, initiatorName: client.effectiveInitiatorName,
-                    targetName: client.effectiveTargetName, method: client.method.word)
+            self.configuration.boot.resolvedClients.map { client in
+                .init(
+                    name: client.name, mac: client.identity.mac, initiatorName: client.effectiveInitiatorName,
+                    targetName: client.effectiveTargetName, method: client.effectiveMethod.word)
             })
     }
 
@@ -53,8 +57,14 @@ extension Daemon {
             guard let (mac, remote, sight) = boot.sight else { return self.note(boot) }
             let known = mac?.description ?? remote.flatMap { self.chronicle.mac(atAddress: Self.host($0)) }
             guard let known else { return }
+            if let client = MACAddress(known).flatMap({ self.machines.client(of: $0) }) {
+                self.chronicle.found(client, mac: known)
+            }
             if case .unknownMachine = sight { self.noteStranger(known, at: event.at) }
             self.tell(known, sight, at: event.at)
+            if case .scriptServed(_, let client, _) = boot, let obstacle = self.obstacle(toDiskOf: client) {
+                self.tell(known, .notServed(reason: obstacle), at: event.at)
+            }
         case .session(let session):
             self.log(session)
             self.tellListeners(of: session, at: event.at)
@@ -65,6 +75,23 @@ extension Daemon {
             guard let mac else { return }
             self.tell(mac, sight, at: event.at)
         }
+    }
+
+    /// Why a machine that is about to attach its disk will find none; nil where it will.
+    private func obstacle(toDiskOf name: String) -> String? {
+        guard let services = self.running.boot?.services,
+            let client = self.configuration.boot.clients.first(where: { $0.name == name })
+        else { return nil }
+        let target = client.effectiveTargetName
+        let portal = "\(services.address):\(services.iscsiPort)"
+        let isHeard = self.running.portals.contains { running in
+            PortalAddress(portal).map { running.covers($0) } ?? false
+        }
+        guard isHeard else { return "its target is not served: nobody listens at \(portal)" }
+        guard let served = self.running.targets[target] else { return "its target \(target) is not served" }
+        guard served.backstores.isEmpty else { return nil }
+        let cause = self.problems.first { $0.path.contains("client:\(name)") }.map { ": \($0.cause)" } ?? ""
+        return "its disk is not served\(cause)"
     }
 
     /// What is of no machine.
@@ -79,6 +106,8 @@ extension Daemon {
     /// Looks at what the sessions have moved since the last look.
     func countProgress() async {
         let now = Instant.now()
+        await self.keepCredentials()
+        if !self.unkept.isEmpty { Task { await self.keepBoots() } }
         defer { self.noteSilence(at: now) }
         if now.seconds(since: self.lastPing) >= Limits.pingSeconds {
             self.lastPing = now
@@ -99,11 +128,15 @@ extension Daemon {
     }
 
     package func timeline(of client: String) throws(StoryFailure) -> TimelineReport {
+        TimelineReport(now: .now(), story: try self.story(of: client))
+    }
+
+    func story(of client: String) throws(StoryFailure) -> MachineStory {
         guard let story = self.chronicle.story(ofClient: client) else {
             let known = self.configuration.boot.clients.map(\.name).sorted()
             throw .noSuchClient(.noSuchClient(client, known: known))
         }
-        return TimelineReport(now: .now(), story: story)
+        return story
     }
 
     /// The timeline now and whenever it changes; a watcher too slow to keep up gets the newest state.
@@ -132,7 +165,9 @@ extension Daemon {
     }
 
     private func tell(_ mac: String, _ sight: Sight, at now: Instant) {
+        let before = self.chronicle.machines[mac]?.boots.last?.mark
         self.chronicle.received(sight, mac: mac, at: now)
+        if self.chronicle.machines[mac]?.boots.last?.mark != before { self.unkept.insert(mac) }
         if let story = self.chronicle.machines[mac] { self.tellFollowers(of: story, at: now) }
     }
 

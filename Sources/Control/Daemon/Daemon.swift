@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // SPDX-FileCopyrightText: the Apus authors
 
+import BootHistory
 import BootServer
 import BootStory
 import ControlAPI
@@ -21,7 +22,10 @@ package actor Daemon {
     let options: Options
     let seams: Seams
     let logger: Logger
-    let machines = MachineTable()
+    let machines: MachineTable
+    var credentialChanges: UInt64 = 0
+    /// Machines that are being made known.
+    var enrolments = 0
     let started = Instant.now()
     private let events: AsyncStream<Event>
     let eventInbox: AsyncStream<Event>.Continuation
@@ -45,6 +49,12 @@ package actor Daemon {
     /// Other DHCP servers that were met where ours is to be the only one.
     var otherServers: [Problem] = []
     var chronicle = Chronicle()
+    /// Nil where the boots cannot be kept.
+    var history: BootHistory?
+    /// Machines with news that are not kept yet, and whether a write is under way.
+    var unkept: Set<String> = []
+    var isKeeping = false
+    var lastHistoryComplaint = Instant(milliseconds: 0)
     var unknownMachines = UnknownMachines()
     var followers: [Int: Follower] = [:]
     var nextFollower = 0
@@ -74,8 +84,13 @@ package actor Daemon {
         var targets: any TargetService
         var boot: any BootService
         var stores: any StoreOpening
+        var credentials: BootCredentials
 
-        package init(targets: any TargetService, boot: any BootService, stores: any StoreOpening) {
+        package init(
+            targets: any TargetService, boot: any BootService, stores: any StoreOpening,
+            credentials: BootCredentials = BootCredentials()
+        ) {
+            self.credentials = credentials
             self.targets = targets
             self.boot = boot
             self.stores = stores
@@ -95,6 +110,7 @@ package actor Daemon {
         self.events = events
         self.eventInbox = inbox
         self.seams = makeSeams { inbox.yield(Event(at: .now(), kind: .session($0))) }
+        self.machines = MachineTable(credentials: self.seams.credentials)
     }
 
     nonisolated var file: ConfigurationFile {
@@ -109,6 +125,10 @@ package actor Daemon {
         self.configuration = configuration
         self.generation = await Self.blocking { file.generation }
         self.unreadable = problems
+        await self.restoreCredentials()
+        self.machines.handOn(to: self)
+        // Before any machine is answered, so that its next boot has the next number.
+        await self.openHistory()
         await self.inTurn { await $0.deploy() }
     }
 
@@ -120,6 +140,9 @@ package actor Daemon {
             _ = await daemon.carryOut(Plan.diff(daemon.running, Deployment()))
             daemon.logger.notice("stopped")
         }
+        self.machines.handOn(to: nil)
+        await self.keepBoots()
+        await self.keepCredentials()
         self.eventInbox.finish()
         for follower in self.followers.values { follower.lines.finish() }
         self.followers = [:]

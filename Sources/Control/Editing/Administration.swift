@@ -33,10 +33,25 @@ package struct Administration: Sendable {
         return await Daemon.blocking { HostFacts.bytes(of: path) }
     }
 
-    /// The machines, by name.
+    /// The machines with what their groups say of them, by name.
     package func clients() async throws -> [BootClient] {
-        let report = try await self.configuration()
-        return Configuration.read(report.configuration).configuration.boot.clients.sorted { $0.name < $1.name }
+        try await self.boot().resolvedClients.sorted { $0.name < $1.name }
+    }
+
+    package func groups() async throws -> [ClientGroup] {
+        try await self.boot().groups.sorted { $0.name < $1.name }
+    }
+
+    package func group(_ name: String) async throws -> ClientGroup {
+        let groups = try await self.groups()
+        guard let group = groups.first(where: { $0.name == name }) else {
+            throw ChangeFailure.refused(.noSuchGroup(name, known: groups.map(\.name)))
+        }
+        return group
+    }
+
+    private func boot() async throws -> Boot {
+        Configuration.read(try await self.configuration().configuration).configuration.boot
     }
 
     package func client(_ name: String) async throws -> BootClient {

@@ -54,11 +54,14 @@ package struct Serving: Sendable {
         pool.start()
         let logger = self.logger
         let notice = ServiceNotice(environment: Self.environment, logger: logger)
+        let credentials = BootCredentials()
         let daemon = Daemon(options: self.options.daemon, logger: logger) { observer in
             Daemon.Seams(
                 targets: ISCSIServer(
-                    group: MultiThreadedEventLoopGroup.singleton, logger: logger, observer: observer),
-                boot: LoggingBootService(logger: logger), stores: FileStoreOpening(pool: pool))
+                    group: MultiThreadedEventLoopGroup.singleton, logger: logger,
+                    credentials: { credentials.authentication(of: $0, at: $1) }, observer: observer),
+                boot: LoggingBootService(logger: logger), stores: FileStoreOpening(pool: pool),
+                credentials: credentials)
         }
         let network = try self.options.network.map {
             try APIService(

@@ -50,9 +50,20 @@ extension BootEvent {
             (mac, nil, .script(method: method))
         case .unknownMachine(let mac):
             (mac, nil, .unknownMachine)
+        case .reported(let mac, let remote, let report):
+            (mac, remote, .up(SystemTimes(report)))
         case .otherDHCPServer:
             nil
         }
+    }
+}
+
+extension SystemTimes {
+    init(_ report: BootReport) {
+        func seconds(_ microseconds: UInt64?) -> Double? { microseconds.map { Double($0) / 1e6 } }
+        self.init(
+            kernelSeconds: seconds(report.kernelMicroseconds), initrdSeconds: seconds(report.initrdMicroseconds),
+            userspaceSeconds: seconds(report.userspaceMicroseconds), failedUnits: report.failedUnits)
     }
 }
 
@@ -83,6 +94,6 @@ extension SessionFacts {
             id: session.id, initiatorName: session.initiatorName, initiatorAlias: session.initiatorAlias,
             isid: session.isid, isDiscovery: session.isDiscovery,
             immediateData: session.parameters["ImmediateData"].map { $0 == "Yes" },
-            remoteAddress: session.remoteAddress)
+            hasProvedItself: session.isProven, remoteAddress: session.remoteAddress)
     }
 }

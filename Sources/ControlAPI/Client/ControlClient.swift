@@ -82,6 +82,15 @@ package struct ControlClient: Sendable {
         try await self.request(.GET, "/v1/clients/\(PathSegment.encoded(client))/timeline")
     }
 
+    package func timeline(of client: String, boot: Int) async throws -> TimelineReport {
+        try await self.request(.GET, "/v1/clients/\(PathSegment.encoded(client))/timeline?boot=\(boot)")
+    }
+
+    /// The machine's boots, the oldest first.
+    package func boots(of client: String) async throws -> [BootSummary] {
+        try await self.request(.GET, "/v1/clients/\(PathSegment.encoded(client))/boots")
+    }
+
     /// Tells the daemon what was seen of a machine, on its console for instance.
     package func report(_ milestone: Milestone, of client: String) async throws {
         let _: TimelineReport = try await self.request(

@@ -18,7 +18,7 @@ extension StatusReport {
                     + "HTTP \(boot.httpPort)")
         }
         lines.append("portals: \(self.portals.isEmpty ? "none" : self.portals.joined(separator: ", "))")
-        lines += self.section("machines", self.machines.map { self.line(of: $0) })
+        lines += self.section("machines", self.machines.flatMap { self.lines(of: $0) })
         lines += self.section("targets", self.targets.flatMap { self.lines(of: $0) })
         lines += self.section("sessions", self.sessions.flatMap { self.lines(of: $0) })
         lines += self.section("problems", self.problems.map { "\($0.severity.rawValue): \($0)" })
@@ -29,13 +29,15 @@ extension StatusReport {
         lines.isEmpty ? [] : ["", title] + lines.map { "  " + $0 }
     }
 
-    private func line(of machine: MachineStatus) -> String {
+    private func lines(of machine: MachineStatus) -> [String] {
         var line = "\(machine.client)  \(machine.mac)  \(machine.source)  \(machine.method)  "
         line += machine.standing ?? "not seen"
+        if machine.standing == Standing.progressing.words, let stage = machine.stage { line += " (\(stage.title))" }
         if let lastSeen = machine.lastSeen {
             line += ", last seen \(Quantity.seconds(self.now.seconds(since: lastSeen))) ago"
         }
-        return line
+        guard let diagnosis = machine.diagnosis else { return [line] }
+        return [line, "  likely: \(diagnosis.reason)", "  do: \(diagnosis.remedy)"]
     }
 
     private func lines(of target: TargetStatus) -> [String] {

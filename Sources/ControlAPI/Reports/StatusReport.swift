@@ -175,6 +175,10 @@ package struct MachineStatus: Codable, Sendable, Hashable {
     /// Nil when it has not been seen since the daemon started.
     package var standing: String?
     package var lastSeen: Instant?
+    /// The furthest stage of its last boot.
+    package var stage: Stage?
+    /// Why it goes no further, where it does not.
+    package var diagnosis: Diagnosis?
 
     package init(
         client: String, mac: String, source: String, method: String, initiatorName: String, targetName: String,

@@ -22,3 +22,31 @@ package struct MilestoneReport: Codable, Sendable, Hashable {
         self.milestone = milestone
     }
 }
+
+/// `GET /v1/clients/NAME/boots`: a boot in short.
+package struct BootSummary: Codable, Sendable, Hashable {
+    package var number: Int
+    package var begun: Instant
+    package var firmware: String?
+    package var method: String?
+    package var address: String?
+    /// The furthest stage that it reached.
+    package var stage: Stage?
+    package var entries: Int
+    /// Where it stands, or what came of it.
+    package var outcome: String
+
+    package init(
+        number: Int, begun: Instant, firmware: String?, method: String?, address: String?, stage: Stage?, entries: Int,
+        outcome: String
+    ) {
+        self.number = number
+        self.begun = begun
+        self.firmware = firmware
+        self.method = method
+        self.address = address
+        self.stage = stage
+        self.entries = entries
+        self.outcome = outcome
+    }
+}

@@ -41,11 +41,14 @@ package struct AccessList: Sendable, Hashable {
     /// Whence it may come; empty for everywhere.
     package var networks: [SourceNetwork]
     package var patience: Patience
+    /// Whose credentials, which are made anew from time to time, it has to have, in the place of `authentication`.
+    package var holder: String?
 
     package init(
         authentication: Authentication = .none, luns: VisibleLUNs = .own(isWriteProtected: false),
-        networks: [SourceNetwork] = [], patience: Patience = Patience()
+        networks: [SourceNetwork] = [], patience: Patience = Patience(), holder: String? = nil
     ) {
+        self.holder = holder
         self.authentication = authentication
         self.luns = luns
         self.networks = networks
@@ -107,6 +110,8 @@ package struct AccessGrant: Sendable, Hashable {
     /// Whether demo mode lets it in.
     package var isDynamic = false
     package var patience = Patience()
+    /// As its access list has it.
+    package var holder: String?
 }
 
 extension AccessRules {
@@ -128,7 +133,9 @@ extension AccessRules {
         }
         if let list {
             return .success(
-                AccessGrant(authentication: list.authentication, luns: list.luns, patience: list.patience))
+                AccessGrant(
+                    authentication: list.authentication, luns: list.luns, patience: list.patience,
+                    holder: list.holder))
         }
         if let demoMode {
             return .success(

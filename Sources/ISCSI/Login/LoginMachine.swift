@@ -266,7 +266,7 @@ package struct LoginMachine: Sendable {
         let login = EstablishedLogin(
             identity: identity, isDiscovery: self.isDiscovery, portalGroupTag: self.portalGroupTag,
             connectionID: self.connectionID, tsih: request.tsih, firstCmdSN: request.cmdSN,
-            parameters: self.negotiation.final)
+            parameters: self.negotiation.final, isProven: self.chap?.isProven ?? false)
         return .establish(response, login)
     }
 
@@ -298,4 +298,6 @@ package struct EstablishedLogin: Sendable {
     package var tsih: UInt16
     package var firstCmdSN: UInt32
     package var parameters: OperationalParameters
+    /// Whether the initiator has proved who it is.
+    package var isProven = false
 }

@@ -11,6 +11,12 @@ extension Change {
             .object(["op": .string("client.set"), "name": .string(name), "patch": patch])
         case .removeClient(let name):
             .object(["op": .string("client.remove"), "name": .string(name)])
+        case .addGroup(let group):
+            .object(["op": .string("group.add"), "group": group.json])
+        case .patchGroup(let name, let patch):
+            .object(["op": .string("group.set"), "name": .string(name), "patch": patch])
+        case .removeGroup(let name):
+            .object(["op": .string("group.remove"), "name": .string(name)])
         case .setServices(let services):
             .object(["op": .string("services.set"), "services": services?.json ?? .null])
         case .tree(let command):
@@ -35,10 +41,15 @@ extension Change {
         case "client.add":
             change = reader.nested("client") { BootClient(&$0) }.map(Change.addClient)
         case "client.set":
-            let patch = reader.object("patch").map(JSONValue.object)
-            change = .patchClient(name: reader.required("name"), patch: patch ?? .object([:]))
+            change = .patchClient(name: reader.required("name"), patch: Self.patch(&reader))
         case "client.remove":
             change = .removeClient(name: reader.required("name"))
+        case "group.add":
+            change = reader.nested("group") { ClientGroup(&$0) }.map(Change.addGroup)
+        case "group.set":
+            change = .patchGroup(name: reader.required("name"), patch: Self.patch(&reader))
+        case "group.remove":
+            change = .removeGroup(name: reader.required("name"))
         case "services.set":
             change =
                 members["services"] == .null
@@ -57,6 +68,10 @@ extension Change {
             throw .unreadable(reader.problems.isEmpty ? [missing] : reader.problems)
         }
         return change
+    }
+
+    private static func patch(_ reader: inout ObjectReader) -> JSONValue {
+        .object(reader.object("patch") ?? [:])
     }
 
     private static func treeCommand(_ reader: inout ObjectReader, _ members: [String: JSONValue]) -> TreeCommand {

@@ -10,6 +10,10 @@ package enum Change: Hashable, Sendable {
     /// Changes the members that `patch` (RFC 7396) names; null takes one back to its default.
     case patchClient(name: String, patch: JSONValue)
     case removeClient(name: String)
+    case addGroup(ClientGroup)
+    /// As `patchClient`.
+    case patchGroup(name: String, patch: JSONValue)
+    case removeGroup(name: String)
     /// Sets the boot services, or with nil does away with them.
     case setServices(ServiceSettings?)
     /// Puts another configuration in the place of this one. `unreadable` is what could not be read of it.
@@ -22,6 +26,8 @@ package enum Change: Hashable, Sendable {
 package enum ChangeRefusal: Error, Hashable, Sendable, CustomStringConvertible {
     case clientExists(String)
     case noSuchClient(String, known: [String])
+    case groupExists(String)
+    case noSuchGroup(String, known: [String])
     case unreadable([Problem])
     case verb(TreeRefusal)
 
@@ -33,6 +39,12 @@ package enum ChangeRefusal: Error, Hashable, Sendable, CustomStringConvertible {
             known.isEmpty
                 ? "there is no machine \(name), nor any other; add it with: apus client add \(name) --mac … --image …"
                 : "there is no machine \(name); machines here: \(known.joined(separator: ", "))"
+        case .groupExists(let name):
+            "there is a group \(name) already; change it with: apus group set \(name) …"
+        case .noSuchGroup(let name, let known):
+            known.isEmpty
+                ? "there is no group \(name), nor any other; add it with: apus group add \(name) --image …"
+                : "there is no group \(name); groups here: \(known.joined(separator: ", "))"
         case .unreadable(let problems):
             problems.map(\.description).joined(separator: "; ")
         case .verb(let refusal): refusal.description
@@ -42,7 +54,10 @@ package enum ChangeRefusal: Error, Hashable, Sendable, CustomStringConvertible {
 
 extension ChangeRefusal {
     package var isUnknownName: Bool {
-        if case .noSuchClient = self { true } else { false }
+        switch self {
+        case .noSuchClient, .noSuchGroup: true
+        case .clientExists, .groupExists, .unreadable, .verb: false
+        }
     }
 }
 
@@ -72,9 +87,21 @@ extension Configuration {
             result.boot.clients.append(client)
         case .patchClient(let name, let patch):
             let index = try self.index(ofClient: name)
-            result.boot.clients[index] = try Self.patched(self.boot.clients[index], patch, index: index)
+            result.boot.clients[index] = try Self.patched(
+                self.boot.clients[index].json, patch, at: "boot.clients[\(index)]"
+            ) { BootClient(&$0) }
         case .removeClient(let name):
             result.boot.clients.remove(at: try self.index(ofClient: name))
+        case .addGroup(let group):
+            guard !self.boot.groups.contains(where: { $0.name == group.name }) else { throw .groupExists(group.name) }
+            result.boot.groups.append(group)
+        case .patchGroup(let name, let patch):
+            let index = try self.index(ofGroup: name)
+            result.boot.groups[index] = try Self.patched(
+                self.boot.groups[index].json, patch, at: "boot.groups[\(index)]"
+            ) { ClientGroup(&$0) }
+        case .removeGroup(let name):
+            result.boot.groups.remove(at: try self.index(ofGroup: name))
         case .setServices(let services):
             result.boot.services = services
         case .replace(let configuration, _):
@@ -92,16 +119,22 @@ extension Configuration {
         return index
     }
 
-    private static func patched(
-        _ client: BootClient, _ patch: JSONValue, index: Int
-    ) throws(ChangeRefusal) -> BootClient {
-        guard case .object(let members) = client.json.merging(patch) else {
-            let path = "boot.clients[\(index)]"
+    private func index(ofGroup name: String) throws(ChangeRefusal) -> Int {
+        guard let index = self.boot.groups.firstIndex(where: { $0.name == name }) else {
+            throw .noSuchGroup(name, known: self.boot.groups.map(\.name).sorted())
+        }
+        return index
+    }
+
+    private static func patched<Entry>(
+        _ entry: JSONValue, _ patch: JSONValue, at path: String, _ read: (inout ObjectReader) -> Entry
+    ) throws(ChangeRefusal) -> Entry {
+        guard case .object(let members) = entry.merging(patch) else {
             throw .unreadable([.error(path, "\(patch.kindName) stands where an object belongs", "send an object")])
         }
-        var reader = ObjectReader(members, path: "boot.clients[\(index)]")
-        let client = BootClient(&reader)
+        var reader = ObjectReader(members, path: path)
+        let entry = read(&reader)
         guard reader.isSound else { throw .unreadable(reader.problems) }
-        return client
+        return entry
     }
 }

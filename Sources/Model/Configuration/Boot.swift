@@ -5,20 +5,24 @@
 package struct Boot: Hashable, Sendable {
     package var services: ServiceSettings?
     package var clients: [BootClient]
+    package var groups: [ClientGroup]
     package var remainder: Remainder
 
     package init(
-        services: ServiceSettings? = nil, clients: [BootClient] = [], remainder: Remainder = Remainder()
+        services: ServiceSettings? = nil, clients: [BootClient] = [], groups: [ClientGroup] = [],
+        remainder: Remainder = Remainder()
     ) {
         self.services = services
         self.clients = clients
+        self.groups = groups
         self.remainder = remainder
     }
 
     init(_ reader: inout ObjectReader) {
         self.init(
             services: reader.nested("services") { ServiceSettings(&$0) },
-            clients: reader.elements("clients") { BootClient(&$0) })
+            clients: reader.elements("clients") { BootClient(&$0) },
+            groups: reader.elements("groups") { ClientGroup(&$0) })
         self.remainder = reader.remainder
     }
 
@@ -26,6 +30,7 @@ package struct Boot: Hashable, Sendable {
         self.remainder.object([
             "services": self.services?.json,
             "clients": .array(self.clients.map(\.json)),
+            "groups": self.groups.isEmpty ? nil : .array(self.groups.map(\.json)),
         ])
     }
 }
@@ -49,6 +54,10 @@ package struct ServiceSettings: Hashable, Sendable {
     /// Answers IPv6 router solicitations with "no router", which spares iPXE a wait of 13 seconds; for networks without
     /// IPv6 routers only.
     package var advertisesNoRouter: Bool?
+    /// Whether machines that are not known may make themselves known, by a menu on their screens.
+    package var enrolment: Bool?
+    /// The group that they are put into.
+    package var enrolmentGroup: String?
     /// The folder of iPXE's programs where it is not that of Debian's package.
     package var firmwareFolder: String?
     package var remainder: Remainder
@@ -93,6 +102,8 @@ package struct ServiceSettings: Hashable, Sendable {
             tftpTransferPorts: reader.string("tftp_transfer_ports"),
             advertisesNoRouter: reader.boolean("advertise_no_router"),
             firmwareFolder: reader.string("firmware_folder"))
+        self.enrolment = reader.boolean("enrolment")
+        self.enrolmentGroup = reader.string("enrolment_group")
         self.remainder = reader.remainder
     }
 
@@ -133,6 +144,8 @@ package struct ServiceSettings: Hashable, Sendable {
             "relayed_ranges": self.relayedRanges.isEmpty ? nil : .array(self.relayedRanges.map(\.json)),
             "tftp_transfer_ports": self.tftpTransferPorts.map(JSONValue.string),
             "advertise_no_router": self.advertisesNoRouter.map(JSONValue.boolean),
+            "enrolment": self.enrolment.map(JSONValue.boolean),
+            "enrolment_group": self.enrolmentGroup.map(JSONValue.string),
             "firmware_folder": self.firmwareFolder.map(JSONValue.string),
         ])
     }

@@ -69,23 +69,50 @@ extension BootClient {
     /// The file that is the machine's disk.
     package func diskPath(in surroundings: Surroundings) -> String {
         switch self.source {
-        case .image: surroundings.diskPath(ofClient: self.name)
-        case .disk(let path): path
+        case .image?, nil: surroundings.diskPath(ofClient: self.name)
+        case .disk(let path)?: path
         }
     }
 
     /// Everything that is known of it, as names and values.
     package func description(in surroundings: Surroundings) -> [[String]] {
         var rows = [
-            ["name", self.name], ["mac", MACText.canonical(self.mac) ?? self.mac], ["boots", self.source.words],
-            ["method", self.method.words + (self.secureBoot == true ? ", Secure Boot" : "")],
+            ["name", self.name], ["known by", self.identity.words], ["boots", self.source?.words ?? "nothing yet"],
+            ["method", self.effectiveMethod.words + (self.secureBoot == true ? ", Secure Boot" : "")],
             ["disk", self.diskPath(in: surroundings)],
             ["target", self.effectiveTargetName], ["initiator", self.effectiveInitiatorName],
         ]
-        if let size { rows.append(["size", ByteSize(bytes: UInt64(max(0, size))).description]) }
+        if let group { rows.insert(["group", group], at: 1) }
         if let address { rows.append(["address", address]) }
-        if let chap { rows.append(["CHAP", "\(chap)"]) }
+        return rows + self.settings.furtherRows
+    }
+}
+
+extension ClientGroup {
+    /// Everything that is said of its machines, as names and values.
+    package var description: [[String]] {
+        let own = [
+            ["name", self.name], ["boots", self.settings.source?.words ?? "-"],
+            ["method", self.settings.method?.words ?? "-"],
+        ]
+        let secure = self.settings.secureBoot.map { [["Secure Boot", $0 ? "yes" : "no"]] } ?? []
+        return own + secure + self.settings.furtherRows
+    }
+}
+
+extension BootSettings {
+    /// What is said that need not be said.
+    fileprivate var furtherRows: [[String]] {
+        var rows: [[String]] = []
+        if let size { rows.append(["size", ByteSize(bytes: UInt64(max(0, size))).description]) }
+        switch self.chap {
+        case .account(let account)?: rows.append(["CHAP", "\(account)"])
+        case .perBoot?: rows.append(["CHAP", "made for each boot"])
+        case ClientCHAP.none?: rows.append(["CHAP", "none"])
+        case nil: break
+        }
         if let kernelArguments { rows.append(["kernel arguments", kernelArguments]) }
+        if let ipxeScript { rows.append(["iPXE script", "a template of \(ipxeScript.utf8.count) bytes"]) }
         return rows
     }
 }

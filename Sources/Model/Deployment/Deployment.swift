@@ -98,7 +98,7 @@ package struct PortalAddress: Hashable, Sendable, CustomStringConvertible {
 /// The boot services as they run.
 package struct BootDeployment: Hashable, Sendable {
     package var services: ServiceSettings
-    /// By canonical MAC.
+    /// By client.
     package var machines: [String: Machine]
 
     package init(services: ServiceSettings, machines: [String: Machine]) {
@@ -110,11 +110,17 @@ package struct BootDeployment: Hashable, Sendable {
 /// What one machine is told.
 package struct Machine: Hashable, Sendable {
     package var client: String
+    /// What it is known by.
+    package var identity: MachineIdentity
     package var initiatorName: String
     package var targetName: String
     package var method: Method
     /// What it logs in with.
     package var chap: CHAPAccount?
+    /// What it logs in with is made anew for each boot.
+    package var isCHAPPerBoot = false
+    /// A template of its iPXE script; nil for ours.
+    package var ipxeScript: String?
     /// Its firmware starts signed programs only.
     package var isSecureBoot: Bool
     /// The address that DHCP keeps for it.
@@ -128,10 +134,11 @@ package struct Machine: Hashable, Sendable {
     }
 
     package init(
-        client: String, initiatorName: String, targetName: String, method: Method, chap: CHAPAccount? = nil,
-        isSecureBoot: Bool = false, address: String? = nil
+        client: String, identity: MachineIdentity, initiatorName: String, targetName: String, method: Method,
+        chap: CHAPAccount? = nil, isSecureBoot: Bool = false, address: String? = nil
     ) {
         self.client = client
+        self.identity = identity
         self.initiatorName = initiatorName
         self.targetName = targetName
         self.method = method

@@ -32,7 +32,10 @@ extension Configuration {
         if let services = self.boot.services, flaws.spare("boot.services") {
             expansion.start(services)
         }
-        for (index, client) in self.boot.clients.enumerated() where flaws.spare("boot.clients", index) {
+        let unsound = Set(
+            self.boot.groups.enumerated().filter { !flaws.spare("boot.groups", $0.offset) }.map(\.element.name))
+        for (index, client) in self.boot.resolvedClients.enumerated() where flaws.spare("boot.clients", index) {
+            if client.group.map(unsound.contains) ?? false { continue }
             expansion.add(client)
         }
         return ExpandedConfiguration(
@@ -189,24 +192,36 @@ struct Expansion {
     }
 
     mutating func add(_ client: BootClient) {
-        guard let mac = MACText.canonical(client.mac) else { return }
+        guard let source = client.source else { return }
         let targetName = client.effectiveTargetName
         let backstore = StorageObject(plugin: "fileio", name: "client:\(client.name)").path
         self.deployment.backstores[backstore] = Backstore(
-            kind: self.disk(of: client), product: client.name, serial: Naming.serial(from: targetName))
+            kind: self.disk(of: client, source), product: client.name, serial: Naming.serial(from: targetName))
         self.deployment.targets[targetName] = ServedTarget(
             name: targetName, portalGroupTag: 1, luns: [0: backstore],
             initiators: [client.effectiveInitiatorName],
-            authentication: client.chap.map { .required(ServedCHAP(user: $0)) } ?? .none)
+            authentication: Self.authentication(of: client), holder: client.chap == .perBoot ? client.name : nil)
         self.deployment.loaderArguments[backstore] = self.loaderArguments(of: client)
         guard let method = self.method(of: client) else { return }
-        self.deployment.boot?.machines[mac] = Machine(
-            client: client.name, initiatorName: client.effectiveInitiatorName, targetName: targetName,
-            method: method, chap: client.chap, isSecureBoot: client.secureBoot ?? false, address: client.address)
+        var machine = Machine(
+            client: client.name, identity: client.identity, initiatorName: client.effectiveInitiatorName,
+            targetName: targetName, method: method, isSecureBoot: client.secureBoot ?? false, address: client.address)
+        if case .account(let account)? = client.chap { machine.chap = account }
+        machine.isCHAPPerBoot = client.chap == .perBoot
+        machine.ipxeScript = client.ipxeScript
+        self.deployment.boot?.machines[client.name] = machine
     }
 
-    private func disk(of client: BootClient) -> Backstore.Kind {
-        switch client.source {
+    private static func authentication(of client: BootClient) -> ServedAuthentication {
+        switch client.chap {
+        case .account(let account)?: .required(ServedCHAP(user: account))
+        case .perBoot?: .impossible(reason: "\(client.name) has no credentials yet")
+        case ClientCHAP.none?, nil: .none
+        }
+    }
+
+    private func disk(of client: BootClient, _ source: BootClient.Source) -> Backstore.Kind {
+        switch source {
         case .disk(let path):
             return .file(path: path, size: client.size, writeBack: true, original: nil)
         case .image(let name):
@@ -219,7 +234,7 @@ struct Expansion {
     }
 
     private func method(of client: BootClient) -> Machine.Method? {
-        switch client.method {
+        switch client.effectiveMethod {
         case .sanboot: return .sanboot
         case .firmware: return .firmware
         case .kernel, .http: break
@@ -231,7 +246,7 @@ struct Expansion {
             [image.kernelArguments] + self.targetArguments(of: client, services)
             + [client.kernelArguments].compactMap(\.self)
         let line = arguments.filter { !$0.isEmpty }.joined(separator: " ")
-        guard case .kernel(let transport) = client.method else {
+        guard case .kernel(let transport) = client.effectiveMethod else {
             return .http(kernelPath: image.kernelPath, initramfsPath: image.initramfsPath, arguments: line)
         }
         return .kernel(
@@ -246,7 +261,12 @@ struct Expansion {
             "iscsi_target_name=\(client.effectiveTargetName)",
         ]
         if services.iscsiPort != 3260 { arguments.append("iscsi_target_port=\(services.iscsiPort)") }
-        return arguments
+        return arguments + Self.reportArguments(services)
+    }
+
+    /// What tells a system where to report that it is up, where that is not the usual port.
+    private static func reportArguments(_ services: ServiceSettings) -> [String] {
+        services.httpPort == 8080 ? [] : ["apus_http_port=\(services.httpPort)"]
     }
 
     /// What the boot loader on the client's disk adds to the kernel's arguments; nil where the disk has no place for it.
@@ -255,9 +275,11 @@ struct Expansion {
             image.argumentSlot != nil
         else { return nil }
         // An initramfs that reads the table of iPXE needs nothing more. Firmware does not always leave one.
-        let needsTarget = client.method == .firmware || !image.attachment.contains(.ibft)
-        let target = self.deployment.boot.map { self.targetArguments(of: client, $0.services) } ?? []
-        return ((needsTarget ? target : []) + [client.kernelArguments].compactMap(\.self)).joined(separator: " ")
+        let needsTarget = client.effectiveMethod == .firmware || !image.attachment.contains(.ibft)
+        let target = self.deployment.boot.map {
+            needsTarget ? self.targetArguments(of: client, $0.services) : Self.reportArguments($0.services)
+        }
+        return ((target ?? []) + [client.kernelArguments].compactMap(\.self)).joined(separator: " ")
     }
 
     /// Leaves out the portals that another one covers: `0.0.0.0:3260` and `10.0.0.1:3260` cannot both be bound.

@@ -17,12 +17,13 @@ package struct ServedTarget: Hashable, Sendable {
     /// - Parameter initiators: who may log in; nil for everybody.
     package init(
         name: String, portalGroupTag: UInt16 = 1, luns: [UInt16: String], initiators: Set<String>?,
-        authentication: ServedAuthentication = .none
+        authentication: ServedAuthentication = .none, holder: String? = nil
     ) {
         var access = ServedAccess()
         if let initiators {
             var list = ServedAccess.List()
             list.authentication = authentication
+            list.holder = holder
             for name in initiators { access.lists[name] = list }
         } else {
             access.demoMode = ServedAccess.DemoMode(isWriteProtected: false)
@@ -101,6 +102,8 @@ package struct ServedAccess: Hashable, Sendable {
         package var authentication = ServedAuthentication.none
         /// The initiator's LUNs; nil where it sees those of the group.
         package var mappings: [UInt16: Mapping]?
+        /// The client whose credentials, made for each of its boots, are to be proved instead.
+        package var holder: String?
         /// Empty for everywhere.
         package var networks: [IPNetwork] = []
         package var patience = Patience()

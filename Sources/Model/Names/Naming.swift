@@ -77,13 +77,7 @@ package enum Naming {
             let hex = String(bits, radix: 16)
             return String(repeating: "0", count: 16 - hex.utf8.count) + hex
         }.joined()
-        var groups: [Substring] = []
-        var rest = digits[...]
-        for length in [8, 4, 4, 4, 12] {
-            groups.append(rest.prefix(length))
-            rest = rest.dropFirst(length)
-        }
-        return groups.joined(separator: "-")
+        return UUIDText.grouped(digits)
     }
 
     private static func isAllowed(_ scalar: Unicode.Scalar) -> Bool {

@@ -17,6 +17,7 @@ extension Configuration {
         validation.checkDiscovery()
         validation.checkTargets()
         validation.checkServices()
+        validation.checkGroups()
         validation.checkClients()
         return validation
     }

@@ -26,6 +26,15 @@ struct QEMUCommand {
             "-device", self.card, "-serial", "stdio",
             "-chardev", "pipe,id=monitor,path=\(self.monitor)", "-mon", "chardev=monitor,mode=readline",
         ]
+        if let uuid = self.machine.uuid { arguments += ["-uuid", uuid] }
+        // A comma ends the value unless it is doubled.
+        if let serial = self.machine.serial {
+            arguments += [
+                "-smbios",
+                "type=1,serial="
+                    + serial.split(separator: ",", omittingEmptySubsequences: false).joined(separator: ",,"),
+            ]
+        }
         switch self.machine.firmware {
         case .bios:
             // Without graphics SeaBIOS, iPXE and GRUB speak on the serial line.

@@ -58,12 +58,17 @@ package struct VirtualMachine: Hashable, Sendable {
     package var start: FirmwareStart
     /// UEFI with Microsoft's keys enrolled: it starts signed programs only.
     package var isSecureBoot: Bool
+    /// Of its system board.
+    package var uuid: String?
+    package var serial: String?
 
     package init(
         mac: String, firmware: Firmware = .uefi, card: NetworkCard = .virtioNet,
         memoryMiB: Int = Self.defaultMemoryMiB, accelerator: Accelerator = .tcg,
-        start: FirmwareStart = .pxe, isSecureBoot: Bool = false
+        start: FirmwareStart = .pxe, isSecureBoot: Bool = false, uuid: String? = nil, serial: String? = nil
     ) {
+        self.uuid = uuid
+        self.serial = serial
         self.mac = mac
         self.firmware = firmware
         self.card = card
