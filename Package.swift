@@ -84,7 +84,7 @@ let package = Package(
         room("BlockStores", ["Wire", "Block", "CLinux", nioCore, nioPosix, system, crypto, cryptoExtras]),
         room(
             "ISCSIServer",
-            ["Wire", "Block", "SCSI", "ISCSI", nioCore, nioPosix, logging]),
+            ["CLinux", "Wire", "Block", "SCSI", "ISCSI", nioCore, nioPosix, logging]),
         room("Initiator", ["CLinux", "Wire", "ISCSI", nioCore, nioPosix, histogram, system]),
         room(
             "BootServer",
@@ -143,7 +143,7 @@ let package = Package(
         tests("Wire", ["Wire", "ISCSITesting", nioCore]),
         tests("SCSI", ["SCSI", "Block", "Wire", nioCore]),
         tests("ISCSI", ["ISCSI", "ISCSITesting", "Wire", nioCore]),
-        tests("BlockStores", ["BlockStores", "Block", "Wire", nioCore, nioPosix]),
+        tests("BlockStores", ["BlockStores", "Block", "Wire", nioCore, nioPosix, system]),
         tests(
             "ISCSIServer",
             ["ISCSIServer", "ISCSITesting", "BlockStores", "Block", "SCSI", "ISCSI", nioCore, nioPosix, logging]),

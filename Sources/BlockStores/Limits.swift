@@ -1,8 +1,19 @@
 // SPDX-License-Identifier: Apache-2.0
 // SPDX-FileCopyrightText: the Apus authors
 
+internal import NIOCore
+
 /// The bounds of the stores, each with its reason.
 package enum Limits {
+    /// Reads and writes that a ring gives to the kernel at a time: two full command windows. Further ones wait.
+    static let ringTransfers = 256
+
+    /// How often the kernel may put a transfer off before that counts as a failure.
+    static let ringRefusals = 1_000
+
+    /// How long a ring waits before it asks again what the kernel had no memory for.
+    static let ringPatience = TimeAmount.milliseconds(1)
+
     /// How much one system call moves where a request is cut into pieces (filling with a pattern, comparing): large
     /// enough to amortise the call, small enough to stay in a core's cache.
     static let pieceBytes = 1 << 20

@@ -6,13 +6,16 @@
 
 #include <errno.h>
 #include <stddef.h>
+#include <stdio.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <fcntl.h>
+#include <malloc.h>
 #include <linux/fiemap.h>
 #include <linux/fs.h>
 #include <linux/magic.h>
 #include <scsi/sg.h>
+#include <sys/eventfd.h>
 #include <sys/ioctl.h>
 #include <sys/socket.h>
 #include <sys/uio.h>
@@ -97,6 +100,40 @@ int clinux_device_zero(int fd, uint64_t offset, uint64_t length) {
 }
 
 int clinux_clone(int to, int from) { return result(ioctl(to, FICLONE, from)); }
+
+int clinux_event(void) { return result(eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK)); }
+
+int clinux_ready_event(void) {
+    int fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK | EFD_SEMAPHORE);
+    if (fd < 0) return -errno;
+    uint64_t count = UINT64_MAX - 1;
+    if (write(fd, &count, sizeof count) == sizeof count) return fd;
+    int status = -errno;
+    close(fd);
+    return status;
+}
+
+int clinux_open_direct(int fd, bool writes, struct clinux_alignment *alignment) {
+    char path[32];
+    snprintf(path, sizeof path, "/proc/self/fd/%d", fd);
+    int direct = open(path, O_DIRECT | O_CLOEXEC | (writes ? O_RDWR : O_RDONLY));
+    if (direct < 0) return -errno;
+    *alignment = (struct clinux_alignment){.memory = 4096, .offset = 4096};
+#ifdef STATX_DIOALIGN
+    struct statx status;
+    if (statx(direct, "", AT_EMPTY_PATH, STATX_DIOALIGN, &status) == 0 && (status.stx_mask & STATX_DIOALIGN) != 0 &&
+        status.stx_dio_offset_align != 0)
+        *alignment = (struct clinux_alignment){.memory = status.stx_dio_mem_align, .offset = status.stx_dio_offset_align};
+#endif
+    return direct;
+}
+
+int clinux_will_read(int fd, off_t offset, off_t length) { return -posix_fadvise(fd, offset, length, POSIX_FADV_WILLNEED); }
+
+void clinux_keep_freed_memory(int largest, int kept) {
+    mallopt(M_MMAP_THRESHOLD, largest);
+    mallopt(M_TRIM_THRESHOLD, kept);
+}
 
 static off_t next(int fd, off_t offset, int whence) {
     off_t found = lseek(fd, offset, whence);

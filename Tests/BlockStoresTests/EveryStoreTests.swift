@@ -11,24 +11,46 @@ import Testing
 struct EveryStoreTests {
     enum Kind: CaseIterable {
         case file512, file4096, thickFile, writeThroughFile, ram512, ram4096, thickRAM, encryptedFile, encryptedRAM
+        case ringFile512, ringFile4096, writeThroughRingFile, encryptedRingFile
+        case directFile512, directFile4096, directRingFile512, directRingFile4096
 
         var blockSize: Int {
             switch self {
-            case .file4096, .ram4096, .encryptedRAM: 4096
+            case .file4096, .ram4096, .encryptedRAM, .ringFile4096, .directFile4096, .directRingFile4096: 4096
             default: 512
+            }
+        }
+
+        var isDirect: Bool {
+            [.directFile512, .directFile4096, .directRingFile512, .directRingFile4096].contains(self)
+        }
+
+        /// The rings of a store that has to use them: where the kernel forbids them, its tests fail.
+        var rings: LoopRings? {
+            get throws {
+                let usesRings: Set<Kind> = [
+                    .ringFile512, .ringFile4096, .writeThroughRingFile, .encryptedRingFile, .directRingFile512,
+                    .directRingFile4096,
+                ]
+                guard usesRings.contains(self) else { return nil }
+                let rings: LoopRings = try #require(loopRings)
+                return rings
             }
         }
 
         func open(_ folder: TemporaryFolder, blocks: UInt64) throws -> any BlockStore {
             let size = blocks * UInt64(self.blockSize)
             switch self {
-            case .file512, .file4096, .thickFile, .writeThroughFile:
+            case .file512, .file4096, .thickFile, .writeThroughFile, .ringFile512, .ringFile4096,
+                .writeThroughRingFile, .directFile512, .directFile4096, .directRingFile512, .directRingFile4096:
                 let options = FileStore.Options(
-                    size: size, blockSize: self.blockSize, writeCache: self != .writeThroughFile,
-                    thin: self != .thickFile)
-                return try FileStore(path: folder.file("disk"), options: options, pool: pool)
-            case .encryptedFile:
-                return try EncryptedStore.file(path: folder.file("disk"), options: .init(size: size), pool: pool)
+                    size: size, blockSize: self.blockSize,
+                    writeCache: self != .writeThroughFile && self != .writeThroughRingFile, thin: self != .thickFile,
+                    isDirect: self.isDirect)
+                return try FileStore(path: folder.file("disk"), options: options, pool: pool, rings: self.rings)
+            case .encryptedFile, .encryptedRingFile:
+                return try EncryptedStore.file(
+                    path: folder.file("disk"), options: .init(size: size), pool: pool, rings: self.rings)
             case .encryptedRAM:
                 return EncryptedStore.memory(try RAMStore(size: size, blockSize: self.blockSize), pool: pool)
             case .ram512, .ram4096, .thickRAM:
@@ -91,7 +113,7 @@ struct EveryStoreTests {
         #expect(try await store.read(BlockRange(lba: 0, count: UInt32(blocks))) == model, "seed \(seed)")
     }
 
-    @Test(arguments: [Kind.file512, .file4096, .ram512, .ram4096, .encryptedFile])
+    @Test(arguments: [Kind.file512, .file4096, .ram512, .ram4096, .encryptedFile, .directRingFile4096])
     func `extents tell mapped blocks from unmapped ones`(_ kind: Kind) async throws {
         let folder = try TemporaryFolder()
         let store = try kind.open(folder, blocks: 800)
@@ -115,7 +137,10 @@ struct EveryStoreTests {
         }
     }
 
-    @Test(arguments: [Kind.file512, .ram512, .encryptedFile, .encryptedRAM])
+    @Test(
+        arguments: [
+            Kind.file512, .ram512, .encryptedFile, .encryptedRAM, .ringFile512, .directFile512, .directRingFile512,
+        ])
     func `concurrent writers and readers never see a block torn by compare and write`(_ kind: Kind) async throws {
         let folder = try TemporaryFolder()
         let store = try kind.open(folder, blocks: 64)
@@ -146,7 +171,7 @@ struct EveryStoreTests {
         }
     }
 
-    @Test(arguments: [Kind.file512, .ram512, .encryptedFile, .encryptedRAM])
+    @Test(arguments: [Kind.file512, .ram512, .encryptedFile, .encryptedRAM, .ringFile512])
     func `readers find all of an atomic write or nothing`(_ kind: Kind) async throws {
         let folder = try TemporaryFolder()
         let store = try kind.open(folder, blocks: 2048)
@@ -171,7 +196,7 @@ struct EveryStoreTests {
         #expect(try await store.read(BlockRange(lba: 0, count: 1)).allSatisfy { $0 == 0 })
     }
 
-    @Test(arguments: [Kind.file512, .ram512, .encryptedFile])
+    @Test(arguments: [Kind.file512, .ram512, .encryptedFile, .ringFile512, .directRingFile512])
     func `compare and write lets exactly one of many rivals win each round`(_ kind: Kind) async throws {
         let folder = try TemporaryFolder()
         let store = try kind.open(folder, blocks: 8)

@@ -44,6 +44,9 @@ func status(_ path: String) -> stat {
 
 let pool = NIOThreadPool.singleton
 
+/// The rings of the event loops; nil where the kernel forbids them.
+let loopRings = try? LoopRings.choose(.ring, group: MultiThreadedEventLoopGroup.singleton).rings
+
 extension BlockStore {
     /// `perform`, awaited.
     func performed(_ request: BlockRequest) async throws(BlockError) -> BlockReply {

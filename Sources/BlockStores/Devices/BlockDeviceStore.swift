@@ -9,28 +9,33 @@ package import NIOPosix
 /// It is opened exclusively, which the kernel refuses while the device is mounted, a member of an array, or opened so by
 /// another program. Logical and physical block sizes are the device's own. Unmapping discards; what discarded blocks
 /// read as is the device's secret, so LBPRZ is not claimed.
-package final class BlockDeviceStore: GrowingStore {
+package final class BlockDeviceStore: GrowingStore, FileBackedStore {
     package struct Options: Sendable {
         package var readOnly: Bool
         /// Whether a write may be replied to before it is on stable storage (write-back).
         package var writeCache: Bool
         /// Whether unmapped blocks are discarded, where the device can.
         package var thin: Bool
+        /// Whether reads and writes go past the page cache (O_DIRECT).
+        package var isDirect: Bool
 
-        package init(readOnly: Bool = false, writeCache: Bool = true, thin: Bool = true) {
+        package init(readOnly: Bool = false, writeCache: Bool = true, thin: Bool = true, isDirect: Bool = false) {
             self.readOnly = readOnly
             self.writeCache = writeCache
             self.thin = thin
+            self.isDirect = isDirect
         }
     }
 
     package let info: BlockInfo
     private let engine: MediumEngine
 
-    package init(path: String, options: Options = Options(), pool: NIOThreadPool) throws(BlockError) {
+    package init(
+        path: String, options: Options = Options(), pool: NIOThreadPool, rings: LoopRings? = nil
+    ) throws(BlockError) {
         let (medium, info) = try DeviceOpening.open(path: path, options: options)
         self.info = info
-        self.engine = MediumEngine(medium: medium, info: info, pool: pool)
+        self.engine = MediumEngine(medium: medium, info: info, pool: pool, rings: rings)
     }
 
     /// Whether there is a block device at `path`.
@@ -44,6 +49,12 @@ package final class BlockDeviceStore: GrowingStore {
 
     package func writeNow(_ range: BlockRange, from source: RawSpan) throws(BlockError) -> Bool {
         try self.engine.writeNow(range, from: source)
+    }
+
+    package var descriptor: CInt { self.engine.descriptor }
+
+    package func canSend(_ range: BlockRange) -> Bool {
+        self.engine.canSend(range)
     }
 
     package func perform(

@@ -23,7 +23,8 @@ enum DeviceOpening {
         let medium = try self.openDescriptor(path, options)
         do {
             try FileOpening.lock(medium, exclusively: !options.readOnly)
-            return (medium, try self.info(medium, options))
+            let info = try self.info(medium, options)
+            return (options.isDirect ? try medium.openedDirectly(writes: !options.readOnly) : medium, info)
         } catch {
             // The failure is what the user must hear of; closing what was never used adds nothing.
             try? medium.close()

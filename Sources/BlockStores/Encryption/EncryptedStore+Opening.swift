@@ -11,11 +11,12 @@ extension EncryptedStore {
     /// A key is made only together with the file: one that is there without a key holds something else than what a new
     /// key would make of it.
     package static func file(
-        path: String, options: FileStore.Options = .init(), pool: NIOThreadPool
+        path: String, options: FileStore.Options = .init(), pool: NIOThreadPool, rings: LoopRings? = nil
     ) throws(BlockError) -> EncryptedStore {
         let keyPath = Self.keyPath(path)
         if let key = try MediumKey.read(keyPath) {
-            return EncryptedStore(try FileStore(path: path, options: options, pool: pool), key: key, pool: pool)
+            return EncryptedStore(
+                try FileStore(path: path, options: options, pool: pool, rings: rings), key: key, pool: pool)
         }
         // The C function reads the path and keeps nothing.
         guard unsafe access(path, F_OK) != 0 else {
@@ -25,7 +26,8 @@ extension EncryptedStore {
         }
         let key = try MediumKey.create(keyPath)
         do {
-            return EncryptedStore(try FileStore(path: path, options: options, pool: pool), key: key, pool: pool)
+            return EncryptedStore(
+                try FileStore(path: path, options: options, pool: pool, rings: rings), key: key, pool: pool)
         } catch {
             // The C function reads the path and keeps nothing. A key without a file is of no use.
             _ = unsafe unlink(keyPath)

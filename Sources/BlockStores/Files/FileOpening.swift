@@ -25,7 +25,9 @@ enum FileOpening {
             try AtomicJournal.finish(medium, readOnly: options.readOnly)
             let (size, origin) = try self.size(medium, options, created: created)
             let info = try self.info(medium, options, size: size)
-            return Opened(medium: medium, info: info, origin: origin)
+            return Opened(
+                medium: options.isDirect ? try medium.openedDirectly(writes: !options.readOnly) : medium, info: info,
+                origin: origin)
         } catch {
             // The failure is what the user must hear of; closing what was never used adds nothing.
             try? medium.close()

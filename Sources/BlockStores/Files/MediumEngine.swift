@@ -5,23 +5,34 @@ internal import Block
 internal import NIOCore
 internal import NIOPosix
 internal import Synchronization
+internal import SystemPackage
 
-/// The work of a store on an open file or block device: the data path inline, everything else on a thread pool.
+/// The work of a store on an open file or block device: the data path inline, what has to wait for the medium by the
+/// event loops' rings where there are some, everything else on a thread pool.
 final class MediumEngine: Sendable {
     let info: BlockInfo
     let medium: OpenMedium
     private let pool: NIOThreadPool
+    private let rings: LoopRings?
     private let gate = AccessGate()
     private let flushes: FlushGroup
     private let inlineWrites = InlineWrites()
     private let hasWriteCache: Bool
+    /// Nil where blocks cannot be sent from the page cache.
+    private let residency: Residency?
+    /// Whether somebody relies on readers that find all of a write or nothing.
+    private let isShared = Atomic(false)
     /// Made for the first atomic write, which is alone in the gate, as the last one to close is.
     private let journal = Mutex<AtomicJournal?>(nil)
 
-    init(medium: OpenMedium, info: BlockInfo, pool: NIOThreadPool) {
+    init(medium: OpenMedium, info: BlockInfo, pool: NIOThreadPool, rings: LoopRings?) {
         self.medium = medium
         self.info = info
         self.pool = pool
+        self.rings = rings
+        let bytes = info.geometry.blockCount.multipliedReportingOverflow(by: UInt64(info.geometry.blockSize))
+        self.residency =
+            medium.direct == nil && !bytes.overflow ? Residency(medium.descriptor, byteCount: bytes.partialValue) : nil
         self.hasWriteCache = info.capabilities.contains(.writeCache)
         self.flushes = FlushGroup(pool: pool) { () throws(BlockError) in try medium.sync() }
     }
@@ -38,7 +49,9 @@ final class MediumEngine: Sendable {
         let offset = self.info.geometry.byteOffset(range.lba)
         precondition(source.byteCount == self.info.geometry.byteCount(range))
         // Without a write cache every write waits for the medium. A write of part of a page may have to read it first.
-        guard self.hasWriteCache, offset % UInt64(Limits.pageBytes) == 0, source.byteCount % Limits.pageBytes == 0
+        // Past the page cache, too.
+        guard self.hasWriteCache, self.medium.direct == nil, offset % UInt64(Limits.pageBytes) == 0,
+            source.byteCount % Limits.pageBytes == 0
         else { return false }
         let start = NIODeadline.now()
         guard self.inlineWrites.areAllowed(at: start), self.gate.tryEnter() else { return false }
@@ -49,27 +62,79 @@ final class MediumEngine: Sendable {
         return true
     }
 
+    var descriptor: CInt { self.medium.descriptor.rawValue }
+
+    /// What is sent from the page cache is read when it leaves: a later write can still change it, which is as good as
+    /// any order of the two, but not where one of them has to be whole.
+    func canSend(_ range: BlockRange) -> Bool {
+        guard let residency, !self.isShared.load(ordering: .relaxed) else { return false }
+        let geometry = self.info.geometry
+        return residency.holds(geometry.byteOffset(range.lba), geometry.byteCount(range))
+    }
+
     func perform(
         _ request: BlockRequest, completion: @escaping @Sendable (Result<BlockReply, BlockError>) -> Void
     ) {
         if case .flush = request { return self.flushes.flush(completion) }
-        let mode: AccessGate.Mode =
-            switch request {
-            case .compareAndWrite, .writeAtomic: .exclusive
-            default: .shared
-            }
+        let mode = self.mode(of: request)
+        if mode == .exclusive { self.isShared.store(true, ordering: .relaxed) }
         self.gate.enter(mode) {
-            self.pool.submit { state in
-                let result: Result<BlockReply, BlockError> =
-                    state == .active
-                    ? self.result(of: request)
-                    : .failure(BlockError(.unavailable, "\(self.medium.path): shutting down"))
+            let done: @Sendable (Result<BlockReply, BlockError>) -> Void = { result in
                 self.gate.leave(mode)
                 guard case .success(.done) = result, self.mustFlush(after: request) else {
                     return completion(result)
                 }
                 self.flushes.flush(completion)
             }
+            guard let rings = self.rings, let transfer = self.transfer(for: request, done) else {
+                return self.perform(onThread: request, done)
+            }
+            rings.begin(transfer) { self.perform(onThread: request, done) }
+        }
+    }
+
+    private func perform(
+        onThread request: BlockRequest, _ done: @escaping @Sendable (Result<BlockReply, BlockError>) -> Void
+    ) {
+        self.pool.submit { state in
+            done(
+                state == .active
+                    ? self.result(of: request)
+                    : .failure(BlockError(.unavailable, "\(self.medium.path): shutting down")))
+        }
+    }
+
+    private func mode(of request: BlockRequest) -> AccessGate.Mode {
+        switch request {
+        case .compareAndWrite, .writeAtomic:
+            return .exclusive
+        case .write(let range, _, _):
+            // A part of what the medium writes at once is read, changed and written through the page cache: nothing may
+            // be written past it meanwhile.
+            let geometry = self.info.geometry
+            let goesPast = self.medium.direct?.allows(geometry.byteOffset(range.lba), geometry.byteCount(range))
+            return goesPast == false ? .exclusive : .shared
+        default:
+            return .shared
+        }
+    }
+
+    /// The request as one that a ring can do, nil where it is none.
+    private func transfer(
+        for request: BlockRequest, _ done: @escaping @Sendable (Result<BlockReply, BlockError>) -> Void
+    ) -> RingTransfer? {
+        let geometry = self.info.geometry
+        switch request {
+        case .read(let range) where range.count > 0:
+            return RingTransfer(
+                medium: self.medium, offset: geometry.byteOffset(range.lba),
+                work: .read(byteCount: geometry.byteCount(range)), completion: done)
+        case .write(let range, let data, _) where range.count > 0 && !self.info.capabilities.contains(.readOnly):
+            precondition(data.readableBytes == geometry.byteCount(range))
+            return RingTransfer(
+                medium: self.medium, offset: geometry.byteOffset(range.lba), work: .write(data), completion: done)
+        default:
+            return nil
         }
     }
 
@@ -109,13 +174,14 @@ final class MediumEngine: Sendable {
         let geometry = self.info.geometry
         switch request {
         case .read(let range):
-            var data = ByteBuffer()
+            var data = ByteBuffer.aligned(geometry.byteCount(range), to: self.medium.memoryAlignment)
             try self.medium.read(geometry.byteCount(range), at: geometry.byteOffset(range.lba), into: &data)
             return .data(data)
         case .write(let range, let data, _):
             precondition(data.readableBytes == geometry.byteCount(range))
             try self.refuseIfReadOnly()
-            try self.medium.write(data.readableBytesSpan, at: geometry.byteOffset(range.lba))
+            let aligned = data.aligned(to: self.medium.memoryAlignment)
+            try self.medium.write(aligned.readableBytesSpan, at: geometry.byteOffset(range.lba))
         case .writeAtomic(let range, let data, _):
             precondition(data.readableBytes == geometry.byteCount(range))
             try self.refuseIfReadOnly()

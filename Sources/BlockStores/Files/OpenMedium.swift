@@ -19,12 +19,33 @@ struct OpenMedium: Sendable {
     let kind: Kind
     /// Whether the file's blocks are always at hand: tmpfs knows no RWF_NOWAIT (Linux 6.18), and needs none.
     let isInMemory: Bool
+    /// Where reads and writes go past the page cache.
+    let direct: DirectAccess?
 
-    init(descriptor: SystemPackage.FileDescriptor, path: String, kind: Kind) {
+    init(
+        descriptor: SystemPackage.FileDescriptor, path: String, kind: Kind, direct: DirectAccess? = nil
+    ) {
         self.descriptor = descriptor
         self.path = path
         self.kind = kind
         self.isInMemory = clinux_is_in_memory(descriptor.rawValue)
+        self.direct = direct
+    }
+
+    /// The same medium, with reads and writes that go past the page cache.
+    func openedDirectly(writes: Bool) throws(BlockError) -> OpenMedium {
+        OpenMedium(
+            descriptor: self.descriptor, path: self.path, kind: self.kind,
+            direct: try DirectAccess(self, writes: writes))
+    }
+
+    /// What the address of memory for reads and writes should be a multiple of.
+    var memoryAlignment: Int { self.direct?.memoryAlignment ?? 1 }
+
+    /// The descriptor for a read or write of aligned memory.
+    func descriptor(at offset: UInt64, _ count: Int) -> SystemPackage.FileDescriptor {
+        guard let direct, direct.allows(offset, count) else { return self.descriptor }
+        return direct.descriptor
     }
 
     /// A failure of `operation`, with what the system said.
@@ -37,6 +58,7 @@ struct OpenMedium: Sendable {
 
     /// Appends `count` bytes from `offset` if the page cache has them all.
     func readCached(_ count: Int, at offset: UInt64, into destination: inout OutputRawSpan) throws(BlockError) -> Bool {
+        guard self.direct == nil else { return false }
         precondition(destination.freeCapacity >= count)
         // The system call fills raw memory; only the bytes it says it filled are counted as initialised.
         let result = unsafe destination.withUnsafeMutableBytes { buffer, initialized in
@@ -55,17 +77,19 @@ struct OpenMedium: Sendable {
         }
     }
 
-    /// Appends `count` bytes from `offset`.
+    /// Appends `count` bytes from `offset`, to memory that is aligned where it goes past the page cache.
     func read(_ count: Int, at offset: UInt64, into buffer: inout ByteBuffer) throws(BlockError) {
         var done = 0
         var failure: BlockError?
         buffer.reserveCapacity(minimumWritableBytes: count)
+        let isAligned = buffer.writesAligned(to: self.memoryAlignment)
+        let descriptor = isAligned ? self.descriptor(at: offset, count) : self.descriptor
         while done < count, failure == nil {
             // The system call fills raw memory; the count it returns is what becomes readable.
             let bytes = unsafe buffer.writeWithUnsafeMutableBytes(minimumWritableBytes: count - done) { memory in
                 let piece = unsafe UnsafeMutableRawBufferPointer(rebasing: memory[..<(count - done)])
                 do {
-                    return try unsafe self.descriptor.read(fromAbsoluteOffset: Int64(offset) + Int64(done), into: piece)
+                    return try unsafe descriptor.read(fromAbsoluteOffset: Int64(offset) + Int64(done), into: piece)
                 } catch let errno as Errno {
                     failure = self.error(.read, "read \(count) bytes at \(offset) of", errno)
                 } catch {
@@ -84,8 +108,10 @@ struct OpenMedium: Sendable {
     /// Writes all of `source` at `offset`.
     func write(_ source: RawSpan, at offset: UInt64) throws(BlockError) {
         let result: Result<Void, BlockError> = unsafe source.withUnsafeBytes { bytes in
+            let isAligned = Int(bitPattern: bytes.baseAddress).isMultiple(of: self.memoryAlignment)
+            let descriptor = isAligned ? self.descriptor(at: offset, bytes.count) : self.descriptor
             do {
-                _ = try unsafe self.descriptor.writeAll(toAbsoluteOffset: Int64(offset), bytes)
+                _ = try unsafe descriptor.writeAll(toAbsoluteOffset: Int64(offset), bytes)
                 return .success(())
             } catch let errno as Errno {
                 return .failure(self.error(.write, "write \(bytes.count) bytes at \(offset) of", errno))
@@ -211,6 +237,7 @@ struct OpenMedium: Sendable {
     func close() throws(BlockError) {
         _ = clinux_unlock(self.descriptor.rawValue)
         do {
+            try self.direct?.descriptor.close()
             try self.descriptor.close()
         } catch let errno as Errno {
             throw self.error(.write, "close", errno)

@@ -30,6 +30,28 @@ int clinux_punch_hole(int fd, off_t offset, off_t length);
 // fallocate: the range reads as zeroes and keeps its space reserved; the file keeps its size.
 int clinux_zero_range(int fd, off_t offset, off_t length);
 
+// A counter that becomes readable when it is added to (eventfd).
+int clinux_event(void);
+
+// One that is readable for ever: each read takes one of its 2^64 - 2.
+int clinux_ready_event(void);
+
+// What reads and writes past the page cache must be multiples of: the memory's address; the offset and the length.
+struct clinux_alignment {
+    uint32_t memory;
+    uint32_t offset;
+};
+
+// Opens the file behind `fd` once more, past the page cache; -EINVAL where its file system cannot.
+int clinux_open_direct(int fd, bool writes, struct clinux_alignment *alignment);
+
+// Has the kernel begin to read the range into the page cache.
+int clinux_will_read(int fd, off_t offset, off_t length);
+
+// Has malloc keep up to `kept` bytes at the end of each of its heaps when they are freed, and take pieces of up to
+// `largest` bytes from there: what the kernel gives anew it clears page by page.
+void clinux_keep_freed_memory(int largest, int kept);
+
 // Block devices.
 int clinux_device_size(int fd, uint64_t *bytes);
 int clinux_device_block_sizes(int fd, int *logical, unsigned int *physical);
