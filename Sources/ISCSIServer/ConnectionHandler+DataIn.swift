@@ -83,6 +83,7 @@ extension ConnectionHandler {
             guard length > 0 else { return .needsRequest }
             let blocks = BlockRange(
                 lba: work.range.lba + UInt64(work.transfer.offset / blockSize), count: UInt32(length / blockSize))
+            if length >= ServerLimits.sentFromFileBytes, self.sendNow(blocks, length, &work.transfer, unit) { continue }
             do throws(BlockError) {
                 guard try self.readNow(blocks, length, &work.transfer, unit.store) else { return .needsRequest }
             } catch {

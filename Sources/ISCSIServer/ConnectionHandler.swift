@@ -38,6 +38,11 @@ final class ConnectionHandler: ChannelDuplexHandler {
     /// Aborted tasks that a store still works for.
     var aborted: [PendingTask] = []
 
+    /// Files that Data-In is sent from.
+    var sentFiles: [SentFile] = []
+    /// Bytes that were given to the channel, which is yet to be told to send them.
+    var unflushedBytes = 0
+
     private var framer = PDUFramer()
     /// Where the connection's own loop is the session's: its place in the pipeline.
     var context: ChannelHandlerContext?
@@ -236,7 +241,7 @@ final class ConnectionHandler: ChannelDuplexHandler {
     /// Whether more may be put into the output; hands a large one to the socket first. What is asked is whether the peer
     /// takes what it is sent: the output itself is empty after each flush, however much waits in the channel.
     var hasRoom: Bool {
-        if self.output.readableBytes >= ServerLimits.passOutputBytes { self.flush() }
+        if self.output.readableBytes + self.unflushedBytes >= ServerLimits.passOutputBytes { self.flush() }
         return self.isWritable
     }
 
@@ -246,14 +251,17 @@ final class ConnectionHandler: ChannelDuplexHandler {
     }
 
     func flush() {
-        guard self.output.readableBytes > 0, !self.isFlushing else { return }
+        guard self.output.readableBytes > 0 || self.unflushedBytes > 0, !self.isFlushing else { return }
         self.measureQuickAnswers()
+        self.live.poller?.answered()
         guard let context = self.context else {
             if self.relay != nil { self.relayOutput() }
             return
         }
         self.isFlushing = true
-        context.writeAndFlush(self.wrapOutboundOut(self.output), promise: nil)
+        self.unflushedBytes = 0
+        if self.output.readableBytes > 0 { context.write(self.wrapOutboundOut(self.output), promise: nil) }
+        context.flush()
         self.isFlushing = false
         // Keeps its memory where the socket has taken everything already.
         self.output.clear()

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // SPDX-FileCopyrightText: the Apus authors
 
+import CLinux
 package import ISCSI
 package import Logging
 package import NIOCore
@@ -20,9 +21,11 @@ package final class ISCSIServer: Sendable {
     let logger: Logger
     let observer: Observer
     let times: ServerTimes
+    /// How long event loops poll after they have answered; nil where they sleep at once.
+    let pollingSpan: TimeAmount?
     private let maxSessions: Int
     let credentials: Credentials
-    private let group: any EventLoopGroup
+    let group: any EventLoopGroup
     let state = Mutex(State())
 
     struct State: ~Copyable {
@@ -32,9 +35,13 @@ package final class ISCSIServer: Sendable {
         /// What demo mode granted, where it is to be remembered: by target, group and initiator.
         var remembered: [String: [UInt16: [String: AccessGrant]]] = [:]
         var portals: [Portal: any Channel] = [:]
+        /// Of the event loops, where they poll.
+        var pollers: [ObjectIdentifier: NIOLoopBound<LoopPoller>] = [:]
         /// Sessions by id, from login until no store works for them.
         var sessions: [UInt64: Entry] = [:]
         var connections = 0
+        /// How many sessions each event loop has, discovery aside.
+        var sessionsOfLoops: [ObjectIdentifier: Int] = [:]
         var nextSession: UInt64 = 1
         var nextTSIH: UInt16 = 1
     }
@@ -50,7 +57,7 @@ package final class ISCSIServer: Sendable {
 
     package init(
         group: any EventLoopGroup, logger: Logger, times: ServerTimes = ServerTimes(),
-        maxSessions: Int = ServerLimits.connections,
+        maxSessions: Int = ServerLimits.connections, pollingSpan: TimeAmount? = nil,
         credentials: @escaping Credentials = { holder, _ in .impossible(reason: "\(holder) has no credentials") },
         observer: @escaping Observer
     ) {
@@ -59,6 +66,9 @@ package final class ISCSIServer: Sendable {
         self.logger = logger
         self.times = times
         self.maxSessions = maxSessions
+        self.pollingSpan = pollingSpan
+        // Buffers come and go with each large write; by default malloc gives them back to the kernel, and takes them anew.
+        clinux_keep_freed_memory(CInt(ServerLimits.reusedPieceBytes), CInt(ServerLimits.keptFreedBytes))
         self.observer = observer
     }
 }
@@ -71,25 +81,19 @@ extension ISCSIServer {
     /// - Returns: the portal with the port that was bound, where 0 was asked for.
     @discardableResult
     package func listen(_ portal: Portal) async throws(PortalError) -> Portal {
+        do {
+            try await self.openPollers()
+        } catch {
+            throw PortalError(portal, error)
+        }
         var bootstrap = ServerBootstrap(group: self.group)
             .serverChannelOption(.backlog, value: 1_024)
             .serverChannelOption(.socketOption(.so_reuseaddr), value: 1)
             .childChannelOption(.socketOption(.so_keepalive), value: 1)
             .childChannelOption(.tcpOption(.tcp_nodelay), value: 1)
-            .childChannelOption(.maxMessagesPerRead, value: 4)
-            .childChannelOption(
-                .recvAllocator,
-                value: AdaptiveRecvByteBufferAllocator(
-                    minimum: 2_048, initial: 16_384, maximum: ServerLimits.receiveBufferBytes)
-            )
-            .childChannelOption(
-                .writeBufferWaterMark,
-                value: .init(
-                    low: ServerLimits.pendingOutputBytes / 2, high: ServerLimits.pendingOutputBytes)
-            )
             .childChannelInitializer { channel in
                 channel.eventLoop.makeCompletedFuture {
-                    guard self.admitConnection(channel) else { throw ChannelError.alreadyClosed }
+                    try self.admitConnection(channel)
                     try channel.pipeline.syncOperations.addHandler(LoginHandler(server: self))
                 }
             }
@@ -137,17 +141,28 @@ extension ISCSIServer {
         for future in gone { try? await future.get() }
     }
 
-    private func admitConnection(_ channel: any Channel) -> Bool {
+    /// Counts a connection in, and sets its channel up.
+    ///
+    /// - Parameter hasMoved: it was let in already, by another event loop.
+    func admitConnection(_ channel: any Channel, hasMoved: Bool = false) throws {
         let isAdmitted = self.state.withLock { state in
-            guard !state.isStopping, state.connections < ServerLimits.connections else { return false }
+            guard hasMoved || !state.isStopping && state.connections < ServerLimits.connections else { return false }
             state.connections += 1
             return true
         }
-        guard isAdmitted else { return false }
+        guard isAdmitted else { throw ChannelError.alreadyClosed }
         channel.closeFuture.whenComplete { _ in
             self.state.withLock { $0.connections -= 1 }
         }
-        return true
+        let options = channel.syncOptions
+        try options?.setOption(.maxMessagesPerRead, value: 4)
+        try options?.setOption(
+            .recvAllocator,
+            value: AdaptiveRecvByteBufferAllocator(
+                minimum: 2_048, initial: 16_384, maximum: ServerLimits.receiveBufferBytes))
+        try options?.setOption(
+            .writeBufferWaterMark,
+            value: .init(low: ServerLimits.pendingOutputBytes / 2, high: ServerLimits.pendingOutputBytes))
     }
 }
 
@@ -209,6 +224,7 @@ extension ISCSIServer {
             let session = Session(id: state.nextSession, tsih: state.freeTSIH(), login: login, channel: channel)
             state.nextSession += 1
             let live = NIOLoopBound(LiveSession(server: self, session: session), eventLoop: channel.eventLoop)
+            if !login.isDiscovery { state.sessionsOfLoops[ObjectIdentifier(channel.eventLoop), default: 0] += 1 }
             state.sessions[session.id] = Entry(
                 session: session, live: live, finished: channel.eventLoop.makePromise(of: Void.self))
             return .admit(to: live)
@@ -246,7 +262,13 @@ extension ISCSIServer {
 
     /// Nothing is under way for the session any longer.
     func forget(_ session: Session) {
-        let entry = self.state.withLock { $0.sessions.removeValue(forKey: session.id) }
+        let entry = self.state.withLock { state in
+            let entry = state.sessions.removeValue(forKey: session.id)
+            if entry != nil, !session.login.isDiscovery {
+                state.sessionsOfLoops[ObjectIdentifier(session.loop), default: 0] -= 1
+            }
+            return entry
+        }
         entry?.finished.succeed()
     }
 
@@ -355,5 +377,12 @@ extension ISCSIServer {
             }
         }
         cutOff.cancel()
+        let pollers = self.state.withLock { state in
+            defer { state.pollers.removeAll() }
+            return Array(state.pollers.values)
+        }
+        for poller in pollers {
+            try? await poller.eventLoop.submit { poller.value.close() }.get()
+        }
     }
 }

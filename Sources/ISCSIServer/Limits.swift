@@ -8,14 +8,32 @@ package enum ServerLimits {
     /// Connections at once. Each costs a descriptor and, idle, some tens of KiB.
     package static let connections = 16_384
 
+    /// The longest that event loops may poll after an answer: beyond a hundredth of a second, sleeping costs nothing that
+    /// could be felt.
+    package static let pollingMicroseconds = 10_000
+
     /// Initiators that a portal group remembers to have let in by demo mode; later ones it forgets.
     package static let rememberedInitiators = 4_096
 
     /// Bytes of one socket read: many commands or much data, and still in the core's cache when the store takes it.
     package static let receiveBufferBytes = 131_072
 
+    /// The largest piece of memory that is kept for the next one when it is freed: what a socket read brought and what an
+    /// answer was made of, several times over.
+    package static let reusedPieceBytes = 4 << 20
+
+    /// Freed memory that each of malloc's heaps, of which there are a few for each core, may keep.
+    package static let keptFreedBytes = 32 << 20
+
     /// Output of one pass beyond which it is handed to the socket before more Data-In is read from the store.
     package static let passOutputBytes = 262_144
+
+    /// Data-In from this length on is sent from the file where the store allows it: below, the system calls that takes cost
+    /// more than the copy that it spares.
+    package static let sentFromFileBytes = 32_768
+
+    /// Files that one connection has open to send from. Data of further ones is copied.
+    package static let filesSentFrom = 4
 
     /// Output that may wait for the peer. Above it, Data-In waits and no more PDUs are read; below half, both go on.
     package static let pendingOutputBytes = 1_048_576
@@ -32,6 +50,13 @@ package enum ServerLimits {
 
     /// Bytes that stores may be bringing for one connection's reads at a time; further reads wait.
     package static let requestedReadBytes = 16 * Self.readChunkBytes
+}
+
+extension TimeAmount {
+    /// The span of polling that an option asks for: 0 for none.
+    package static func polling(microseconds: Int) -> TimeAmount? {
+        microseconds > 0 ? .microseconds(Int64(microseconds)) : nil
+    }
 }
 
 /// How long the server waits for a peer.

@@ -36,6 +36,8 @@ final class LiveSession {
     /// Whether the session has been told of: one whose login ends at the last moment never is.
     private var hasBegun = false
     private(set) var isOver = false
+    /// Where the session's loop polls. A session is made under the server's lock, which telling this takes.
+    private(set) lazy var poller: LoopPoller? = self.server.poller(on: self.loop)
 
     init(server: ISCSIServer, session: Session) {
         self.server = server

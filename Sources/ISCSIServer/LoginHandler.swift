@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // SPDX-FileCopyrightText: the Apus authors
 
+import Glibc
 import ISCSI
 import Logging
 import NIOCore
@@ -17,6 +18,8 @@ final class LoginHandler: ChannelDuplexHandler {
     private var phase = Phase.negotiating
     private var statSN: UInt32 = 0
     private let began = NIODeadline.now()
+    /// What is left to be done of a login that came here from another event loop.
+    private var ending: Ending?
     private var timeout: Scheduled<Void>?
     private var isReadHeldBack = false
 
@@ -35,6 +38,30 @@ final class LoginHandler: ChannelDuplexHandler {
                 (0..<LoginRandomness.byteCount).map { _ in UInt8.random(in: 0...255, using: &generator) }))
     }
 
+    /// Goes on with a login that another event loop took to its end.
+    init(server: ISCSIServer, _ moved: Moved) {
+        self.server = server
+        (self.framer, self.machine, self.statSN, self.ending) = (
+            moved.framer, moved.machine, moved.statSN, moved.ending
+        )
+        self.phase = .establishing
+    }
+
+    /// A login at its end: the answer to its last request waits for the session.
+    struct Ending: Sendable {
+        let login: EstablishedLogin
+        let response: LoginResponse
+        let request: LoginRequest
+    }
+
+    /// A login on its way to another event loop.
+    struct Moved: Sendable {
+        let framer: PDUFramer
+        let machine: LoginMachine
+        let statSN: UInt32
+        let ending: Ending
+    }
+
     func handlerAdded(context: ChannelHandlerContext) {
         self.end(in: self.server.times.login, context)
     }
@@ -48,6 +75,14 @@ final class LoginHandler: ChannelDuplexHandler {
 
     func handlerRemoved(context: ChannelHandlerContext) {
         self.timeout?.cancel()
+    }
+
+    func channelActive(context: ChannelHandlerContext) {
+        if let ending {
+            self.ending = nil
+            self.establish(ending, context)
+        }
+        context.fireChannelActive()
     }
 
     func channelInactive(context: ChannelHandlerContext) {
@@ -112,13 +147,29 @@ final class LoginHandler: ChannelDuplexHandler {
                     metadata: ["initiator": "\(login.identity.initiatorName)", "node": "\(architecture)"])
             }
             self.establish(login, response, request, context)
+            let ending = Ending(login: login, response: response, request: request)
+            guard login.tsih == 0, !login.isDiscovery,
+                let loop = self.server.quieterLoop(than: context.eventLoop),
+                let descriptor = Self.secondDescriptor(of: context)
+            else { return self.establish(ending, context) }
+            // A session stays on the loop of its first connection: it begins where there are fewest.
+            let moved = Moved(framer: self.framer, machine: self.machine, statSN: self.statSN, ending: ending)
+            self.phase = .ended
+            context.close(promise: nil)
+            self.server.adopt(descriptor, on: loop, moved)
         }
     }
 
-    private func establish(
-        _ login: EstablishedLogin, _ response: LoginResponse, _ request: LoginRequest,
-        _ context: ChannelHandlerContext
-    ) {
+    /// A descriptor of the channel's socket that outlives the channel.
+    private static func secondDescriptor(of context: ChannelHandlerContext) -> CInt? {
+        let descriptor = try? context.pipeline.syncOperations.withUnsafeTransportIfAvailable(of: CInt.self) {
+            fcntl($0, F_DUPFD_CLOEXEC, 0)
+        }
+        return descriptor.flatMap { $0 >= 0 ? $0 : nil }
+    }
+
+    private func establish(_ ending: Ending, _ context: ChannelHandlerContext) {
+        let (login, request) = (ending.login, ending.request)
         let bound = NIOLoopBound((self, context), eventLoop: context.eventLoop)
         // The answer to this request is the login phase's last.
         let statSN = self.statSN &+ 1
@@ -129,7 +180,7 @@ final class LoginHandler: ChannelDuplexHandler {
                 if case .success(.entered(let entered)) = outcome { entered.abandon() }
                 return
             }
-            var response = response
+            var response = ending.response
             switch outcome {
             case .success(.entered(let entered)):
                 response.tsih = entered.tsih

@@ -11,6 +11,8 @@ import Synchronization
 package final class ServedUnit: Sendable {
     package let identity: LogicalUnitIdentity
     package let store: any BlockStore
+    /// The store where its blocks may be sent from a file.
+    let file: (any FileBackedStore)?
     let blockSize: Int
     /// The unit's state. The lock is held for a decision, never while data moves.
     private let state: Mutex<LogicalUnit>
@@ -41,6 +43,7 @@ package final class ServedUnit: Sendable {
     ) {
         self.identity = identity
         self.store = store
+        self.file = store as? any FileBackedStore
         self.blockSize = store.info.geometry.blockSize
         self.queueDepth = settings.queueDepth
         var settings = settings

@@ -24,11 +24,12 @@ final class ServerUnderTest: Sendable {
         portal: Portal = Portal(host: "127.0.0.1", port: 0),
         access: AccessRules = .anyone, keeper: UnitKeeper? = nil, maxSessions: Int = ServerLimits.connections,
         spaceInterval: TimeAmount = ServerLimits.spaceInterval, settings: LogicalUnitSettings = LogicalUnitSettings(),
+        pollingSpan: TimeAmount? = nil,
         _ body: (ServerUnderTest) async throws -> Void
     ) async throws {
         let test = try await ServerUnderTest(
             stores, times: times, portal: portal, access: access, keeper: keeper, maxSessions: maxSessions,
-            spaceInterval: spaceInterval, settings: settings)
+            spaceInterval: spaceInterval, settings: settings, pollingSpan: pollingSpan)
         var failure: (any Error)?
         do { try await body(test) } catch { failure = error }
         // A test that failed may have left requests in its store.
@@ -41,14 +42,15 @@ final class ServerUnderTest: Sendable {
 
     private init(
         _ stores: [any BlockStore], times: ServerTimes, portal: Portal, access: AccessRules,
-        keeper: UnitKeeper?, maxSessions: Int, spaceInterval: TimeAmount, settings: LogicalUnitSettings
+        keeper: UnitKeeper?, maxSessions: Int, spaceInterval: TimeAmount, settings: LogicalUnitSettings,
+        pollingSpan: TimeAmount?
     ) async throws {
         let log = EventLog()
         self.log = log
         self.server = ISCSIServer(
             group: MultiThreadedEventLoopGroup.singleton,
             logger: Logger(label: "test") { _ in SwiftLogNoOpLogHandler() },
-            times: times, maxSessions: maxSessions
+            times: times, maxSessions: maxSessions, pollingSpan: pollingSpan
         ) { log.append($0) }
         self.units = stores.enumerated().map { index, store in
             ServedUnit(
