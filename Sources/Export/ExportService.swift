@@ -2,7 +2,7 @@
 // SPDX-FileCopyrightText: the Apus authors
 
 import Block
-import BlockStores
+package import BlockStores
 import Crypto
 package import ISCSI
 package import ISCSIServer
@@ -21,6 +21,8 @@ package struct ExportService: Service {
     package enum Source: Sendable {
         case file(path: String)
         case ram(size: UInt64)
+        /// Forgets what is written and reads as zeroes.
+        case null(size: UInt64)
     }
 
     package struct Options: Sendable {
@@ -39,6 +41,12 @@ package struct ExportService: Service {
         package var authentication = Authentication.none
         /// Where units keep what must outlive a power cut; nil for beside their images, and nowhere for those without.
         package var stateFolder: String?
+        /// Whether files and devices are read and written past the page cache.
+        package var isDirect = false
+        /// Who waits for media.
+        package var engine = IOEngine.automatic
+        /// How many microseconds event loops poll after they have answered.
+        package var pollMicroseconds = 0
 
         package init(sources: [Source]) {
             self.sources = sources
@@ -57,12 +65,15 @@ package struct ExportService: Service {
     }
 
     package func run() async throws {
+        let engine = try LoopRings.choose(self.options.engine, group: MultiThreadedEventLoopGroup.singleton)
         let pool = NIOThreadPool(numberOfThreads: 4)
         pool.start()
-        let units = try self.openUnits(pool)
+        self.report("disks that have to be waited for: by \(engine.description)")
+        let units = try self.openUnits(pool, engine.rings)
         let name = self.options.target ?? self.defaultTargetName
         let server = ISCSIServer(
-            group: MultiThreadedEventLoopGroup.singleton, logger: self.logger, observer: self.tell)
+            group: MultiThreadedEventLoopGroup.singleton, logger: self.logger,
+            pollingSpan: .polling(microseconds: self.options.pollMicroseconds), observer: self.tell)
         await server.setTarget(
             TargetDefinition(
                 name: name,
@@ -79,15 +90,16 @@ package struct ExportService: Service {
         await server.shutdown(grace: .seconds(10))
         for unit in units { await unit.stop() }
         try Self.close(units)
+        await engine.rings?.close()
         try await pool.shutdownGracefully()
         self.report("stopped: everything is flushed")
     }
 
-    private func openUnits(_ pool: NIOThreadPool) throws -> [ServedUnit] {
+    private func openUnits(_ pool: NIOThreadPool, _ rings: LoopRings?) throws -> [ServedUnit] {
         var units: [ServedUnit] = []
         do {
             for source in self.options.sources {
-                units.append(try self.open(source, number: units.count, pool))
+                units.append(try self.open(source, number: units.count, pool, rings))
             }
         } catch {
             try? Self.close(units)
@@ -96,7 +108,9 @@ package struct ExportService: Service {
         return units
     }
 
-    private func open(_ source: Source, number: Int, _ pool: NIOThreadPool) throws -> ServedUnit {
+    private func open(
+        _ source: Source, number: Int, _ pool: NIOThreadPool, _ rings: LoopRings?
+    ) throws -> ServedUnit {
         let store: any BlockStore
         let product: String
         let identity: String
@@ -110,22 +124,28 @@ package struct ExportService: Service {
                         .unavailable, "open \(path)", reason: "devices are not encrypted here (use dm-crypt beneath)")
                 }
                 store = try BlockDeviceStore(
-                    path: path, options: .init(readOnly: self.options.isReadOnly, thin: self.options.isThin), pool: pool
-                )
+                    path: path,
+                    options: .init(
+                        readOnly: self.options.isReadOnly, thin: self.options.isThin, isDirect: self.options.isDirect),
+                    pool: pool, rings: rings)
             } else {
                 let options = FileStore.Options(
                     size: self.options.size, blockSize: self.options.blockSize,
-                    readOnly: self.options.isReadOnly, thin: self.options.isThin)
+                    readOnly: self.options.isReadOnly, thin: self.options.isThin, isDirect: self.options.isDirect)
                 store =
                     self.options.isEncrypted
-                    ? try EncryptedStore.file(path: path, options: options, pool: pool)
-                    : try FileStore(path: path, options: options, pool: pool)
+                    ? try EncryptedStore.file(path: path, options: options, pool: pool, rings: rings)
+                    : try FileStore(path: path, options: options, pool: pool, rings: rings)
             }
         case .ram(let size):
             product = "ram\(number)"
             identity = product
             let disk = try RAMStore(size: size, blockSize: self.options.blockSize, thin: self.options.isThin)
             store = self.options.isEncrypted ? EncryptedStore.memory(disk, pool: pool) : disk
+        case .null(let size):
+            product = "null\(number)"
+            identity = product
+            store = try RAMStore(size: size, blockSize: self.options.blockSize, discards: true)
         }
         do {
             let serial = Self.serial(of: identity)
@@ -193,7 +213,7 @@ extension ExportService {
     private var defaultTargetName: String {
         switch self.options.sources.first {
         case .file(let path): "iqn.2026-11.org.apus:\(Self.productName(path).lowercased())"
-        case .ram, nil: "iqn.2026-11.org.apus:ram"
+        case .ram, .null, nil: "iqn.2026-11.org.apus:ram"
         }
     }
 

@@ -51,6 +51,12 @@ struct ExportCommand: AsyncParsableCommand {
             """)
     var luns = 1
 
+    @Option(
+        help: """
+            Serve a LUN of this size that forgets what is written and reads as zeroes, to measure the way to it.
+            """)
+    var null: [ByteSize] = []
+
     @Option(help: .init("Let in only initiators that prove to be USER by CHAP.", valueName: "USER:SECRET"))
     var chap: String?
 
@@ -81,13 +87,18 @@ struct ExportCommand: AsyncParsableCommand {
             """)
     var encrypt = false
 
+    @Flag(help: "Read and write images past the page cache (O_DIRECT).")
+    var direct = false
+
+    @OptionGroup var speed: SpeedOptions
+
     @Option(
         help: "The folder for what outlives a power cut: persistent reservations. (default: beside each image)",
         completion: .directory)
     var state: String?
 
     func validate() throws {
-        guard !self.paths.isEmpty || !self.ram.isEmpty else {
+        guard !self.paths.isEmpty || !self.ram.isEmpty || !self.null.isEmpty else {
             throw ValidationError("nothing to serve: name an image, or give --ram SIZE")
         }
         guard self.blockSize == 512 || self.blockSize == 4096 else {
@@ -112,6 +123,9 @@ struct ExportCommand: AsyncParsableCommand {
         options.portals = self.portal.isEmpty ? [Portal(host: "127.0.0.1")] : self.portal
         options.target = self.target
         options.stateFolder = self.state
+        options.isDirect = self.direct
+        options.engine = self.speed.ioEngine
+        options.pollMicroseconds = self.speed.pollUs
         options.authentication = try ExportSecrets(
             chap: self.chap, mutual: self.mutualChap, algorithms: self.chapAlgorithms
         ).authentication()
@@ -142,6 +156,7 @@ extension ExportCommand {
             (0..<self.luns).map { ExportService.Source.file(path: Self.path(path, number: $0)) }
         }
         return files + self.ram.flatMap { repeatElement(.ram(size: $0.bytes), count: self.luns) }
+            + self.null.map { .null(size: $0.bytes) }
     }
 
     /// `disk.img`, `disk-1.img`, `disk-2.img` …

@@ -29,6 +29,8 @@ struct ServeCommand: AsyncParsableCommand {
     @Option(help: "How log lines are written: text, json, or journal for systemd's.")
     var logFormat = DaemonLog.Format.text
 
+    @OptionGroup var speed: SpeedOptions
+
     @Option(help: "Seconds that sessions get to finish when the daemon stops.")
     var grace = 10
 
@@ -88,8 +90,11 @@ struct ServeCommand: AsyncParsableCommand {
             configurationPath: self.options.config, stateFolder: self.options.state,
             version: Apus.configuration.version, grace: .seconds(self.grace))
         let network = try self.network
-        try await Serving(.init(daemon: daemon, socketPath: self.options.socket, network: network), logger: logger)
-            .run()
+        try await Serving(
+            .init(
+                daemon: daemon, socketPath: self.options.socket, network: network, engine: self.speed.ioEngine,
+                pollMicroseconds: self.speed.pollUs), logger: logger
+        ).run()
     }
 }
 

@@ -17,7 +17,7 @@ import Testing
         "Model": ["BootProtocols"],
         "Certificates": [],
         "BlockStores": ["Wire", "Block", "CLinux"],
-        "ISCSIServer": ["Wire", "Block", "SCSI", "ISCSI"],
+        "ISCSIServer": ["CLinux", "Wire", "Block", "SCSI", "ISCSI"],
         "Initiator": ["CLinux", "Wire", "ISCSI"],
         "BootServer": ["Wire", "BootProtocols", "CLinux"],
         "ControlAPI": ["BootStory", "Model"],
@@ -30,6 +30,7 @@ import Testing
         "ImageBuilder": ["CLinux", "Model"],
         "TryOut": ["BootStory", "CLinux", "ControlAPI", "Model"],
         "apus": [
+            "BlockStores",
             "Block", "BootStory", "Control", "ControlAPI", "Export", "ImageBuilder", "Initiator", "ISCSI",
             "ISCSIServer", "Model", "Shell", "TryOut",
         ],

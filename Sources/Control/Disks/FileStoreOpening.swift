@@ -2,7 +2,7 @@
 // SPDX-FileCopyrightText: the Apus authors
 
 package import Block
-import BlockStores
+package import BlockStores
 package import Model
 package import NIOPosix
 import SCSI
@@ -10,18 +10,19 @@ import SCSI
 /// Opens backstores on this host's files and memory.
 package struct FileStoreOpening: StoreOpening {
     private let pool: NIOThreadPool
+    private let rings: LoopRings?
 
-    /// `pool` does the stores' blocking work; it outlives them.
-    package init(pool: NIOThreadPool) {
+    /// `pool` does the stores' blocking work, and `rings` what they can of it; both outlive the stores.
+    package init(pool: NIOThreadPool, rings: LoopRings? = nil) {
         self.pool = pool
+        self.rings = rings
     }
 
     package func open(_ backstore: Backstore) async throws -> any BlockStore {
-        let pool = self.pool
-        return try await pool.runIfActive { try Self.open(backstore, pool) }
+        try await self.pool.runIfActive { try self.openNow(backstore) }
     }
 
-    private static func open(_ backstore: Backstore, _ pool: NIOThreadPool) throws -> any BlockStore {
+    private func openNow(_ backstore: Backstore) throws -> any BlockStore {
         let attributes = backstore.attributes
         switch backstore.kind {
         case .file(let path, let size, let writeBack, let original):
@@ -29,30 +30,29 @@ package struct FileStoreOpening: StoreOpening {
                 try ClientDisk.make(path, copyOf: original, size: size)
             }
             if BlockDeviceStore.isDevice(path) {
-                return try Self.device(path, backstore, writeCache: attributes.writeCache ?? writeBack, pool)
+                return try self.device(path, backstore, writeCache: attributes.writeCache ?? writeBack)
             }
             let options = FileStore.Options(
                 size: size.map { UInt64($0) }, blockSize: attributes.blockSize ?? 512,
                 readOnly: backstore.isReadOnly, writeCache: attributes.writeCache ?? writeBack,
-                thin: attributes.unmaps ?? true, reserves: attributes.reserves ?? false)
+                thin: attributes.unmaps ?? true, reserves: attributes.reserves ?? false,
+                isDirect: attributes.isDirect ?? false)
             guard attributes.encrypts != true else {
-                return try EncryptedStore.file(path: path, options: options, pool: pool)
+                return try EncryptedStore.file(path: path, options: options, pool: self.pool, rings: self.rings)
             }
-            return try FileStore(path: path, options: options, pool: pool)
+            return try FileStore(path: path, options: options, pool: self.pool, rings: self.rings)
         case .block(let path):
-            return try Self.device(path, backstore, writeCache: attributes.writeCache ?? true, pool)
+            return try self.device(path, backstore, writeCache: attributes.writeCache ?? true)
         case .passThrough(let path): return try PassThroughStore(path: path)
         case .ramdisk(let size, let forgetful):
             let store = try RAMStore(
                 size: UInt64(size), blockSize: attributes.blockSize ?? 512, thin: attributes.unmaps ?? true,
                 discards: forgetful)
-            return attributes.encrypts == true ? EncryptedStore.memory(store, pool: pool) : store
+            return attributes.encrypts == true ? EncryptedStore.memory(store, pool: self.pool) : store
         }
     }
 
-    private static func device(
-        _ path: String, _ backstore: Backstore, writeCache: Bool, _ pool: NIOThreadPool
-    ) throws -> any BlockStore {
+    private func device(_ path: String, _ backstore: Backstore, writeCache: Bool) throws -> any BlockStore {
         guard backstore.attributes.encrypts != true else {
             throw BlockError(
                 .unavailable, "open \(path)", reason: "devices are not encrypted here (set encrypt=0, or use dm-crypt)")
@@ -60,8 +60,9 @@ package struct FileStoreOpening: StoreOpening {
         return try BlockDeviceStore(
             path: path,
             options: .init(
-                readOnly: backstore.isReadOnly, writeCache: writeCache, thin: backstore.attributes.unmaps ?? true),
-            pool: pool)
+                readOnly: backstore.isReadOnly, writeCache: writeCache, thin: backstore.attributes.unmaps ?? true,
+                isDirect: backstore.attributes.isDirect ?? false),
+            pool: self.pool, rings: self.rings)
     }
 }
 

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // SPDX-FileCopyrightText: the Apus authors
 
+package import BlockStores
 import BootServer
 import ControlAPI
 import Glibc
@@ -22,11 +23,20 @@ package struct Serving: Sendable {
         package var socketPath: String
         /// Where the API is served by TCP as well.
         package var network: NetworkAPI?
+        /// Who waits for media.
+        package var engine: IOEngine
+        /// How many microseconds event loops poll after they have answered.
+        package var pollMicroseconds: Int
 
-        package init(daemon: Daemon.Options, socketPath: String, network: NetworkAPI? = nil) {
+        package init(
+            daemon: Daemon.Options, socketPath: String, network: NetworkAPI? = nil, engine: IOEngine = .automatic,
+            pollMicroseconds: Int = 0
+        ) {
             self.daemon = daemon
             self.socketPath = socketPath
             self.network = network
+            self.engine = engine
+            self.pollMicroseconds = pollMicroseconds
         }
     }
 
@@ -50,17 +60,20 @@ package struct Serving: Sendable {
                 "a socket of TCP was handed over; name its address with --api-listen, or take it out of apus.socket"
             )
         }
+        let logger = self.logger
+        let engine = try LoopRings.choose(self.options.engine, group: MultiThreadedEventLoopGroup.singleton)
+        logger.notice("disks that have to be waited for: by \(engine.description)")
         let pool = NIOThreadPool(numberOfThreads: Limits.storeThreads)
         pool.start()
-        let logger = self.logger
+        let pollingSpan = TimeAmount.polling(microseconds: self.options.pollMicroseconds)
         let notice = ServiceNotice(environment: Self.environment, logger: logger)
         let credentials = BootCredentials()
         let daemon = Daemon(options: self.options.daemon, logger: logger) { observer in
             Daemon.Seams(
                 targets: ISCSIServer(
-                    group: MultiThreadedEventLoopGroup.singleton, logger: logger,
+                    group: MultiThreadedEventLoopGroup.singleton, logger: logger, pollingSpan: pollingSpan,
                     credentials: { credentials.authentication(of: $0, at: $1) }, observer: observer),
-                boot: LoggingBootService(logger: logger), stores: FileStoreOpening(pool: pool),
+                boot: LoggingBootService(logger: logger), stores: FileStoreOpening(pool: pool, rings: engine.rings),
                 credentials: credentials)
         }
         let network = try self.options.network.map {

@@ -17,6 +17,8 @@ package struct BackstoreAttributes: Hashable, Sendable {
     package var encrypts: Bool?
     /// `sparse`, which targetcli knows and LIO has not, the other way round: a new file gets all of its space at once.
     package var reserves: Bool?
+    /// `direct`, which LIO has not: reads and writes of files and devices go past the page cache.
+    package var isDirect: Bool?
 
     /// Those of `Switch` that are set against what a unit does by itself.
     package var switches: Set<Switch>
@@ -86,6 +88,7 @@ package struct BackstoreAttributes: Hashable, Sendable {
         self.isRotational = number("is_nonrot").map { $0 == 0 }
         self.encrypts = number("encrypt").map { $0 != 0 }
         self.reserves = number("sparse").map { $0 == 0 }
+        self.isDirect = number("direct").map { $0 != 0 }
         self.attentionInterlock = min(max(number("emulate_ua_intlck_ctrl") ?? 0, 0), 2)
         self.switches = Set(
             Switch.allCases.filter { name in number(name.rawValue).map { ($0 != 0) != name.usual } ?? false })

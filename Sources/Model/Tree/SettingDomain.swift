@@ -10,7 +10,7 @@ package enum SettingDomain: Hashable, Sendable, CustomStringConvertible {
         "authentication", "cache_dynamic_acls", "demo_mode_discovery", "demo_mode_write_protect", "enable",
         "generate_node_acls", "login_keys_workaround", "prod_mode_write_protect", "redirect_permanently", "t10_pi",
         "tpg_enabled_sendtargets", "random_datain_pdu_offsets", "random_datain_seq_offsets", "random_r2t_offsets",
-        "alua_support", "emulate_3pc", "emulate_caw", "emulate_dpo", "emulate_fua_read", "emulate_fua_write",
+        "alua_support", "direct", "emulate_3pc", "emulate_caw", "emulate_dpo", "emulate_fua_read", "emulate_fua_write",
         "emulate_model_alias", "emulate_pr", "emulate_rest_reord", "emulate_rsoc", "emulate_tas", "emulate_tpu",
         "emulate_tpws",
         "emulate_write_cache", "encrypt", "enforce_pr_isids", "force_pr_aptpl", "is_nonrot", "pgr_support",

@@ -32,7 +32,8 @@ enum TreeSettings {
     ]
 
     static let objectAttributes: [String: String] = [
-        "alua_support": "1", "block_size": "512", "emulate_3pc": "1", "emulate_caw": "1", "emulate_dpo": "1",
+        "alua_support": "1", "block_size": "512", "direct": "0", "emulate_3pc": "1", "emulate_caw": "1",
+        "emulate_dpo": "1",
         "emulate_fua_read": "1", "emulate_fua_write": "1", "emulate_model_alias": "1", "emulate_pr": "1",
         "emulate_rest_reord": "0", "emulate_rsoc": "1", "emulate_tas": "0", "emulate_tpu": "1", "emulate_tpws": "1",
         "emulate_ua_intlck_ctrl": "0", "emulate_write_cache": "0", "encrypt": "0", "enforce_pr_isids": "1",
