@@ -15,7 +15,8 @@ class Case:
     order: str = "random"
     sessions: int = 1
     digests: bool = False
-    #: file (on tmpfs), cold (a file on disk, not in memory), ram.
+    #: file (on tmpfs), cold (a file on disk, not in memory), direct (that past the page cache), ram, null (which keeps
+    #: nothing).
     store: str = "file"
     client: str = "apus"
 
@@ -44,14 +45,18 @@ CASES = [
     *[_case(K128, 32, read, "sequential") for read in (100, 0)],
     *[_case(M1, 8, read, "sequential") for read in (100, 0)],
     *[_case(K4, 32, read, sessions=4) for read in (100, 0)],
+    _case(M1, 8, order="sequential", sessions=4),
     _case(K4, 32, sessions=16),
     _case(K4, 4, sessions=256),
-    _case(K4, 32, digests=True),
-    _case(K128, 32, order="sequential", digests=True),
+    *[_case(K4, 32, read, digests=True) for read in (100, 0)],
+    *[_case(K128, 32, read, "sequential", digests=True) for read in (100, 0)],
     _case(K4, 32, store="ram"),
     _case(K4, 32, 0, store="ram"),
+    *[_case(K4, depth, read, store="null") for read in (100, 0) for depth in (1, 32)],
     _case(K4, 32, store="cold"),
     _case(M1, 8, order="sequential", store="cold"),
+    *[_case(K4, 32, read, store="direct") for read in (100, 0)],
+    _case(M1, 8, order="sequential", store="direct"),
     # Clients that nobody here wrote.
     *[_case(K4, depth, client="iscsi-perf") for depth in (1, 32, 128)],
     _case(M1, 8, order="sequential", client="iscsi-perf"),

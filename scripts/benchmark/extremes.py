@@ -1,12 +1,14 @@
 # SPDX-License-Identifier: Apache-2.0
 # SPDX-FileCopyrightText: the Apus authors
 
-"""Thousands of sessions: what an idle one costs, and whether many busy ones are served alike."""
+"""Thousands of sessions: what an idle one costs, and whether many busy ones are served alike; a disk that has to be
+waited for, and what its neighbours feel of it."""
 import json
+import os
 import subprocess
 import time
 
-from . import clients, machine
+from . import clients, machine, servers
 
 IDLE = 10_000
 BUSY = 1_000
@@ -44,13 +46,47 @@ def busy(server):
             "p50, µs": report["latencyMicroseconds"]["p50"], "p99, µs": report["latencyMicroseconds"]["p99"]}
 
 
-def measure(servers):
+def neighbour(server, disk):
+    """How long a read of a file in memory takes while the same thread of the server serves one that is cold."""
+    path = f"{disk}/vast.img"
+    if not os.path.exists(path):
+        servers.vast_file(path)
+    server.files["vast"] = path
+    server.start(["taskset", "-c", str(machine.core())])
+    try:
+        quick = ["initiator", "perf", server.urls["file"], "--depth", "1", "--json"]
+        alone = json.loads(clients.finish([".build/release/apus", *quick, "--seconds", "2"], 60))
+        server.prepare("vast")
+        cold = subprocess.Popen(
+            [".build/release/apus", "initiator", "perf", server.urls["vast"], "--depth", "32", "--block-size", "65536",
+             "--seconds", "4", "--json"], stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True)
+        time.sleep(1)
+        beside = json.loads(clients.finish([".build/release/apus", *quick, "--seconds", "2"], 60))
+        told = cold.communicate()[0]
+    except clients.Failure as failure:
+        return {"failure": str(failure)}
+    finally:
+        server.stop()
+        del server.files["vast"]
+    figures = {"cold reads/s": json.loads(told)["iops"] if told else 0}
+    for name, report in (("alone", alone), ("beside it", beside)):
+        for key in ("p50", "p99", "p999"):
+            figures[f"{key} {name}, µs"] = report["latencyMicroseconds"][key]
+    return figures
+
+
+def measure(all_servers, disk):
     """With each server that has not served before: memory that was taken once is not given back."""
     result = {}
-    for server in servers:
+    for server in all_servers:
+        if server.name in ("apus-direct", "apus-poll"):
+            continue
+        result[server.name] = {"a cold file of 20 GiB beside one in memory": neighbour(server, disk)}
+        if server.name == "apus-threads":
+            continue
         server.start()
         try:
-            result[server.name] = {"idle": idle(server), "busy": busy(server)}
+            result[server.name] |= {"idle": idle(server), "busy": busy(server)}
         finally:
             server.stop()
     return result

@@ -11,13 +11,24 @@ TGT = ("tgt-rdwr", "tgt-aio")
 COLOURS = {"floor": "#b0b0b0", "apus": "#1b7f4b", "tgt-rdwr": "#c8553d", "tgt-aio": "#e0a458"}
 
 
+VARIANTS = {"apus-threads": "by threads", "apus-direct": "O_DIRECT", "apus-poll": "--poll-us 50"}
+
+
 def rows(result, place):
-    """Case by case: what each server needs."""
+    """Case by case: what each server needs. Apus with an option has a row of its own, beside the same others."""
     found = {}
     for entry in result["results"]:
         if entry["placement"] == place:
             found.setdefault(entry["case"], {})[entry["server"]] = entry
-    return found
+    lines = {}
+    for case, servers in found.items():
+        others = {name: entry for name, entry in servers.items() if name not in VARIANTS}
+        if "apus" in others:
+            lines[case] = others
+        for name, option in VARIANTS.items():
+            if name in servers:
+                lines[f"{case}, {option}"] = {**others, "apus": servers[name]}
+    return lines
 
 
 def ratio(servers, key, other):
@@ -38,7 +49,7 @@ def cell(entry):
 
 def table(result, place):
     found = rows(result, place)
-    names = [name for name in dict.fromkeys(entry["server"] for entry in result["results"])]
+    names = [name for name in dict.fromkeys(entry["server"] for entry in result["results"]) if name not in VARIANTS]
     header = ["case", *names, "CPU: tgt", "rdwr", "floor", "IOPS: tgt", "p99: tgt"]
     lines = [header]
     for case, servers in found.items():

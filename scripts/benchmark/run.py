@@ -51,7 +51,7 @@ def chosen(options):
 
 def measure(case, server, seconds, prefix):
     """One sample; None where the server cannot do the case."""
-    if case.store not in server.urls:
+    if not server.takes(case):
         return None
     server.prepare(case.store)
     before = machine.cpu_ns(server.process.pid)
@@ -114,7 +114,7 @@ def main(description):
             tempfile.TemporaryDirectory(prefix="apus-bench.", dir="/var/tmp") as disk:
         others = [servers.Apus(*text.split("=", 1)[:1], memory, disk, text.split("=", 1)[1])
                   for text in options.against]
-        all_servers = [servers.Apus("apus", memory, disk), *others,
+        all_servers = [*servers.variants(memory, disk), *others,
                        servers.Tgt("tgt-rdwr", memory, disk), servers.Tgt("tgt-aio", memory, disk)]
         result = {"facts": {**machine.facts(), "runs": options.runs, "seconds of each": options.seconds,
                             "load average before": " ".join(open("/proc/loadavg").read().split()[:3])}}
@@ -123,7 +123,7 @@ def main(description):
         for name in ("pinned",) if options.pinned else ("pinned", "free"):
             result["results"] += placement(name, cases, all_servers, options)
         if not (options.quick or options.only or options.no_extremes):
-            result["extremes"] = extremes.measure(all_servers)
+            result["extremes"] = extremes.measure(all_servers, disk)
             result["configuration"] = configuration.measure(".build/release/apus")
         print(file=sys.stderr)
         stolen_now, _, elapsed_now = machine.processor_times()

@@ -32,6 +32,18 @@ def random_file(path):
         os.fsync(file.fileno())
 
 
+def vast_file(path):
+    """20 GiB, an eighth of it data, the rest holes."""
+    piece = os.urandom(2 << 20)
+    with open(path, "wb") as file:
+        file.truncate(20 << 30)
+        for start in range(0, 20 << 30, 16 << 20):
+            file.seek(start)
+            file.write(piece)
+        file.flush()
+        os.fsync(file.fileno())
+
+
 class Server:
     def __init__(self, name, memory, disk):
         self.name = name
@@ -45,6 +57,10 @@ class Server:
 
     def start(self, prefix=()):
         raise NotImplementedError
+
+    def takes(self, case):
+        """Whether the case is worth measuring with it."""
+        return case.store in self.urls
 
     def launch(self, command):
         self.log = open(f"{self.memory}/{self.name}.log", "w+")
@@ -62,27 +78,52 @@ class Server:
 
     def prepare(self, store):
         """A cold file is not in memory."""
-        if store == "cold":
-            descriptor = os.open(self.files["cold"], os.O_RDONLY)
+        path = self.files.get({"direct": "cold"}.get(store, store))
+        if store in ("cold", "direct", "vast"):
+            descriptor = os.open(path, os.O_RDONLY)
             os.fsync(descriptor)
             os.posix_fadvise(descriptor, 0, 0, os.POSIX_FADV_DONTNEED)
             os.close(descriptor)
 
 
 class Apus(Server):
-    def __init__(self, name, memory, disk, program=".build/release/apus"):
+    """`options` are further words for `apus export`, `only` tells the cases that show what they do."""
+
+    def __init__(self, name, memory, disk, program=".build/release/apus", options=(), only=lambda case: True):
         super().__init__(name, memory, disk)
-        self.program = program
+        self.program, self.options, self.only = program, options, only
+
+    def takes(self, case):
+        return super().takes(case) and self.only(case)
 
     def start(self, prefix=()):
         self.launch(
-            [*prefix, self.program, "export", self.files["file"], self.files["cold"], "--ram", str(FILE_BYTES),
+            [*prefix, self.program, "export", *self.files.values(), "--ram", str(FILE_BYTES), *self.options,
              "--portal", "127.0.0.1:0", "--target", IQN])
         url = until(lambda: next((line for line in self.said().splitlines() if line.startswith("iscsi://")), None))
         if not url:
             raise SystemExit(f"bench: {self.program} does not serve: {self.said()}")
         base = url.rsplit("/", 1)[0]
-        self.urls = {store: f"{base}/{lun}" for lun, store in enumerate(("file", "cold", "ram"))}
+        self.urls = {store: f"{base}/{lun}" for lun, store in enumerate(self.stores)}
+
+    @property
+    def stores(self):
+        """What its LUNs are, in their order."""
+        past = "--direct" in self.options
+        return [*("direct" if past and store == "cold" else store for store in self.files), "ram",
+                *(["null"] if "--null" in self.options else [])]
+
+
+def variants(memory, disk):
+    """Apus as it is served by default, and as its options make it where those matter."""
+    return [
+        Apus("apus", memory, disk, options=["--null", str(FILE_BYTES)]),
+        Apus("apus-threads", memory, disk, options=["--io-engine", "threads"],
+             only=lambda case: case.store == "cold"),
+        Apus("apus-direct", memory, disk, options=["--direct"], only=lambda case: case.store == "direct"),
+        Apus("apus-poll", memory, disk, options=["--poll-us", "50"],
+             only=lambda case: case.depth == 1 and case.store == "file" and case.client == "apus"),
+    ]
 
 
 class Tgt(Server):
@@ -102,6 +143,13 @@ class Tgt(Server):
         for lun, (store, path) in enumerate(self.files.items(), 1):
             if ask("--op", "new", "--mode", "logicalunit", "--lun", str(lun), "-b", path, "--bstype", kind):
                 self.urls[store] = f"iscsi://{portal}/{IQN}/{lun}"
+        if kind == "aio":
+            # It opens its files with O_DIRECT always.
+            self.urls["direct"] = self.urls["cold"]
+        null = len(self.files) + 1
+        if kind == "rdwr" and ask(
+                "--op", "new", "--mode", "logicalunit", "--lun", str(null), "-b", self.files["file"], "--bstype", "null"):
+            self.urls["null"] = f"iscsi://{portal}/{IQN}/{null}"
         ask("--op", "bind", "--mode", "target", "-I", "ALL")
         for digest in ("HeaderDigest", "DataDigest"):
             ask("--op", "update", "--mode", "target", "-n", digest, "-v", "CRC32C,None")
