@@ -10,6 +10,9 @@ final class Residency: Sendable {
     /// Only given to system calls, until `deinit`.
     private nonisolated(unsafe) let base: UnsafeMutableRawPointer
     private let byteCount: Int
+    private let descriptor: CInt
+    /// A device cannot shrink, and tells no size here.
+    private let isFile: Bool
 
     /// Nil where the kernel does not tell: it does to those who own the file or may write to it.
     init?(_ descriptor: SystemPackage.FileDescriptor, byteCount: UInt64) {
@@ -25,11 +28,21 @@ final class Residency: Sendable {
         else { return nil }
         unsafe self.base = base
         self.byteCount = byteCount
+        self.descriptor = descriptor.rawValue
+        self.isFile = status.st_mode & S_IFMT == S_IFREG
     }
 
     /// Whether all of the range is there. The kernel may take it away at any time, but hardly does so at once.
     func holds(_ offset: UInt64, _ count: Int) -> Bool {
         guard let offset = Int(exactly: offset), count > 0, offset <= self.byteCount - count else { return false }
+        if self.isFile {
+            // A file that somebody has cut may still have pages beyond its end, of which nothing could be sent.
+            var status = stat()
+            // A C structure that the call fills in.
+            guard unsafe fstat(self.descriptor, &status) == 0, offset + count <= Int(status.st_size) else {
+                return false
+            }
+        }
         let page = Limits.pageBytes
         let start = offset / page * page
         let pages = (offset + count - start + page - 1) / page
