@@ -146,7 +146,6 @@ final class LoginHandler: ChannelDuplexHandler {
                     "what an initiator runs on",
                     metadata: ["initiator": "\(login.identity.initiatorName)", "node": "\(architecture)"])
             }
-            self.establish(login, response, request, context)
             let ending = Ending(login: login, response: response, request: request)
             guard login.tsih == 0, !login.isDiscovery,
                 let loop = self.server.quieterLoop(than: context.eventLoop),
