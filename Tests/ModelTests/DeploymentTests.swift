@@ -121,7 +121,9 @@ struct ChangeTests {
             .patchClient(
                 name: "pc1",
                 patch: .object(["mac": .string("52:54:00:00:00:09"), "kernel_arguments": .null, "method": .null])))
-        #expect(configuration.boot.clients == [client("pc1", mac: "52:54:00:00:00:09")])
+        #expect(
+            configuration.boot.clients
+                == [BootClient(name: "pc1", mac: "52:54:00:00:00:09", source: .image("lab"))])
     }
 
     @Test func `an unknown client is named with those that exist`() throws {

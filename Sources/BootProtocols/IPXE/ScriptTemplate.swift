@@ -62,7 +62,10 @@ package struct ScriptTemplate: Hashable, Sendable {
 
     package init(_ text: String) throws(Flaw) {
         let lines = text.split(separator: "\n", omittingEmptySubsequences: false)
-        guard lines.first.map({ Self.trimmed($0) }) == "#!ipxe" else { throw .noFirstLine }
+        // Blanks may follow, but not come before: iPXE looks at the first bytes.
+        guard let first = lines.first, first.hasPrefix("#!ipxe"), Self.trimmed(first) == "#!ipxe" else {
+            throw .noFirstLine
+        }
         var pieces: [Piece] = []
         for (index, line) in lines.enumerated() {
             guard line.utf8.allSatisfy({ (0x20...0x7e).contains($0) || $0 == 0x09 || $0 == 0x0d }) else {

@@ -49,11 +49,11 @@ extension Daemon {
         defer { self.isKeeping = false }
         let macs = self.unkept
         self.unkept = []
-        let kept = macs.compactMap { mac -> BootHistory.Kept? in
+        let kept = macs.flatMap { mac -> [BootHistory.Kept] in
             // A machine that nobody configured may be anyone's, and there may be any number of them.
-            guard let story = self.chronicle.machines[mac], let client = story.client, let boot = story.boots.last
-            else { return nil }
-            return BootHistory.Kept(mac: mac, client: client, boot: boot)
+            guard let story = self.chronicle.machines[mac], let client = story.client else { return [] }
+            // The earlier ones, too: several may have ended since the last write.
+            return story.boots.map { BootHistory.Kept(mac: mac, client: client, boot: $0) }
         }
         guard !kept.isEmpty else { return }
         do {

@@ -62,7 +62,8 @@ extension AccessList {
                 .mapped(
                     mappings.mapValues { LUNMapping(groupLUN: $0.groupLUN, isWriteProtected: $0.isWriteProtected) })
             } ?? .own(isWriteProtected: false),
-            networks: list.networks.compactMap(SourceNetwork.init), patience: Patience(list.patience), holder: list.holder)
+            networks: list.networks.compactMap(SourceNetwork.init), patience: Patience(list.patience),
+            holder: list.holder)
     }
 }
 
