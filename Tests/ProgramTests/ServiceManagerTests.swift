@@ -71,39 +71,4 @@ struct ServiceManagerTests {
         #expect(lines.allSatisfy { $0.wholeMatch(of: /<[2-7]>.+/) != nil }, "\(lines)")
         #expect(lines.contains("<5>stopped"))
     }
-
-    @Test func `who asks for the API starts a daemon whose sockets the service manager holds`() throws {
-        let place = try Place()
-        let (socket, port) = (place.folder + "/s", UInt16.random(in: 20_000...29_999))
-        // systemd-socket-activate closes the descriptor by which Foundation sees that a process has ended.
-        let (manager, number) = (Process(), place.folder + "/pid")
-        manager.executableURL = URL(fileURLWithPath: "/bin/sh")
-        manager.arguments =
-            ["-c", #"systemd-socket-activate "$@" & echo $! >"$0"; wait $!"#, number]
-            + ["--listen", socket, "--listen", "127.0.0.1:\(port)", Program.path, "serve"] + place.options
-            + ["--api-listen", "127.0.0.1:\(port)", "--api-plain"]
-        manager.standardInput = FileHandle.nullDevice
-        manager.standardError = FileHandle.nullDevice
-        try manager.run()
-        defer { kill(manager.processIdentifier, SIGKILL) }
-        let isBound = (0..<1000).contains { _ in
-            if FileManager.default.fileExists(atPath: socket) { return true }
-            usleep(10_000)
-            return false
-        }
-        try #require(isBound)
-        // Nothing runs yet: the first to ask waits for it.
-        #expect(try Program.run(["shell", "/backstores/ramdisk", "create", "r", "1M"] + place.options).status == 0)
-        #expect(try Program.run(["status"] + place.options).output.contains("http://127.0.0.1:\(port)"))
-        let token = place.folder + "/state/api.token"
-        let remote = try Program.run(
-            ["shell", "ls", "/backstores/ramdisk", "--server", "http://127.0.0.1:\(port)", "--token-file", token])
-        #expect(remote.output.contains("r ....") && remote.status == 0)
-        // systemd-socket-activate has become the daemon; the socket's name is its maker's to remove.
-        let text = try String(contentsOfFile: number, encoding: .utf8).trimmingCharacters(in: .newlines)
-        kill(try #require(pid_t(text)), SIGTERM)
-        manager.waitUntilExit()
-        #expect(manager.terminationStatus == 0)
-        #expect(FileManager.default.fileExists(atPath: socket))
-    }
 }

@@ -31,6 +31,8 @@ for path in 0 1; do
     ip link set "tap$path" up
 done
 
+# The shell's preferences are nobody's.
+export HOME=$work
 files=(--config "$work/saveconfig.json" --state "$work/state" --socket "$work/control.sock")
 serve() {
     "$apus" serve "${files[@]}" --log-format text >>"$work/serve.log" 2>&1 &

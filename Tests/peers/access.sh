@@ -174,7 +174,7 @@ if [ "$(id -u)" -eq 0 ]; then
     check "two links with the same address are made" links
     check "a portal is made on a link-local address of one" served
     check "without its interface it is refused" says \
-        "fe80::1 is an address on each interface: name the one that is meant, fe80::1%eth0" \
+        "apus: fe80::1 is an address on each interface: name the one that is meant, fe80::1%eth0" \
         near "/iscsi/$local_target/tpg1/portals" create fe80::1
     check "an initiator on that link discovers the target there" eval 'discovers left | grep -F "$local_target"'
     check "by the address without our name of the interface" eval \

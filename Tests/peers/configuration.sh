@@ -185,7 +185,7 @@ attributes() {
     shell /iscsi delete "$name" >/dev/null 2>&1
     shell /backstores/ramdisk delete told >/dev/null 2>&1
     shell /backstores/ramdisk create told 64M && shell /backstores/ramdisk/told set attribute "$@" &&
-        shell /iscsi create "$name" && shell "/iscsi/$name/tpg1" set attribute generate_node_acls=1 &&
+        shell /iscsi create "$name" && shell "/iscsi/$name/tpg1" set attribute generate_node_acls=1 demo_mode_write_protect=0 &&
         shell "/iscsi/$name/tpg1/portals" create 127.0.0.1 "$port" &&
         shell "/iscsi/$name/tpg1/luns" create /backstores/ramdisk/told || return 1
     url=iscsi://127.0.0.1:$port/$name/0

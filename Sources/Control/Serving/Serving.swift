@@ -62,7 +62,6 @@ package struct Serving: Sendable {
         }
         let logger = self.logger
         let engine = try LoopRings.choose(self.options.engine, group: MultiThreadedEventLoopGroup.singleton)
-        logger.notice("disks that have to be waited for: by \(engine.description)")
         let pool = NIOThreadPool(numberOfThreads: Limits.storeThreads)
         pool.start()
         let pollingSpan = TimeAmount.polling(microseconds: self.options.pollMicroseconds)
@@ -84,6 +83,7 @@ package struct Serving: Sendable {
         // The store's writes end when the daemon has stopped, and with them the pool's work.
         try await Self.closing(pool) {
             try await daemon.start()
+            logger.notice("disks that have to be waited for: by \(engine.description)")
             let api = APIService(
                 daemon: daemon, socketPath: self.options.socketPath, inherited: inherited.local, logger: logger
             ) {
