@@ -25,6 +25,7 @@ test-boots: build ## boot by every method, firmware and card to the login prompt
 	@Tests/boots/boots.sh .build/release/apus all
 	@Tests/boots/long/robust.sh .build/release/apus
 	@Tests/boots/long/networks.sh .build/release/apus
+	@Tests/boots/long/enrolment.sh .build/release/apus
 
 check: ## what can be checked without running: format, imports, warnings
 	@scripts/check
