@@ -9,7 +9,7 @@ import Testing
 
 @testable import ISCSI
 
-@Suite("Who may log in, to what, over sockets", .timeLimit(.minutes(1)))
+@Suite("Who may log in, to what, over sockets", .timeLimit(.minutes(5)))
 struct AccessTests {
     private static let block = [UInt8](repeating: 7, count: 512)
     private static let friend = InitiatorSocket.name

@@ -8,7 +8,7 @@ import ISCSITesting
 import NIOCore
 import Testing
 
-@Suite("Targets and the server's end, with I/O in flight", .timeLimit(.minutes(1)))
+@Suite("Targets and the server's end, with I/O in flight", .timeLimit(.minutes(5)))
 struct AdministrationTests {
     private static let block = [UInt8](repeating: 1, count: 512)
 

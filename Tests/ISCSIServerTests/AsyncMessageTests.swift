@@ -8,7 +8,7 @@ import ISCSITesting
 import NIOCore
 import Testing
 
-@Suite("RFC 7143 §11.9 Async Messages over sockets", .timeLimit(.minutes(1)))
+@Suite("RFC 7143 §11.9 Async Messages over sockets", .timeLimit(.minutes(5)))
 struct AsyncMessageTests {
     /// Initiators are asked to log out, and nobody waits until they have not.
     private static let asking = ServerTimes(login: .minutes(5), logout: .seconds(50))

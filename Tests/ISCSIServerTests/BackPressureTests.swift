@@ -8,7 +8,7 @@ import ISCSITesting
 import NIOCore
 import Testing
 
-@Suite("Peers that do not read", .timeLimit(.minutes(1)))
+@Suite("Peers that do not read", .timeLimit(.minutes(5)))
 struct BackPressureTests {
     private static let bytes = 2 << 20
     private static let blocks = Self.bytes / 512

@@ -8,7 +8,7 @@ import ISCSITesting
 import NIOCore
 import Testing
 
-@Suite("RFC 7143 §7.2 connection recovery over sockets", .timeLimit(.minutes(1)))
+@Suite("RFC 7143 §7.2 connection recovery over sockets", .timeLimit(.minutes(5)))
 struct ConnectionRecoveryTests {
     private static func session(
         _ test: ServerUnderTest, connections: Int = 2, _ keys: [String] = ["DefaultTime2Retain=20"]

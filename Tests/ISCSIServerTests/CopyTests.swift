@@ -10,7 +10,7 @@ import NIOCore
 import SCSI
 import Testing
 
-@Suite("EXTENDED COPY over a socket", .timeLimit(.minutes(1)))
+@Suite("EXTENDED COPY over a socket", .timeLimit(.minutes(5)))
 struct CopyTests {
     /// A parameter list that copies `count` blocks from the start of LUN `source` to `lba` of LUN `destination`.
     static func list(_ source: UInt8, _ destination: UInt8, _ count: UInt16, to lba: UInt64) -> [UInt8] {

@@ -11,7 +11,7 @@ import Testing
 
 @testable import ISCSIServer
 
-@Suite("Event loops", .timeLimit(.minutes(1)))
+@Suite("Event loops", .timeLimit(.minutes(5)))
 struct EventLoopTests {
     /// How many sessions each loop has, the fewest first.
     static func spread(_ test: ServerUnderTest) -> [Int] {

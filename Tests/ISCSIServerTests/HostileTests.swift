@@ -8,7 +8,7 @@ import ISCSITesting
 import NIOCore
 import Testing
 
-@Suite("Hostile peers", .timeLimit(.minutes(1)))
+@Suite("Hostile peers", .timeLimit(.minutes(5)))
 struct HostileTests {
     @Test func `garbage instead of a login`() async throws {
         let store = try ScriptedStore()

@@ -9,7 +9,7 @@ import NIOCore
 import Testing
 
 /// Every status of RFC 7143 §11.13.5 that this target gives. 0300h (target error) is for a login whose event loop is gone.
-@Suite("RFC 7143 §11.13.5 login statuses over sockets", .timeLimit(.minutes(1)))
+@Suite("RFC 7143 §11.13.5 login statuses over sockets", .timeLimit(.minutes(5)))
 struct LoginStatusTests {
     private static let names = ["InitiatorName=\(InitiatorSocket.name)", "TargetName=\(InitiatorSocket.target)"]
 

@@ -7,7 +7,7 @@ import ISCSITesting
 import NIOCore
 import Testing
 
-@Suite("What a portal group offers over sockets", .timeLimit(.minutes(1)))
+@Suite("What a portal group offers over sockets", .timeLimit(.minutes(5)))
 struct OfferTests {
     private static func run(
         _ offer: SessionOffer, _ body: (ServerUnderTest, ScriptedStore) async throws -> Void

@@ -69,7 +69,7 @@ private final class ScriptedDevice: BlockStore, PassThroughDevice {
     func close() throws(BlockError) {}
 }
 
-@Suite("Devices passed through, over sockets", .timeLimit(.minutes(1)))
+@Suite("Devices passed through, over sockets", .timeLimit(.minutes(5)))
 struct PassThroughTests {
     /// A device that is ready, and has one answer to everything else.
     private static func answering(_ status: DeviceStatus) -> ScriptedDevice {

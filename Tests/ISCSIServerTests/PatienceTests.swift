@@ -8,7 +8,7 @@ import ISCSITesting
 import NIOCore
 import Testing
 
-@Suite("How long an initiator is waited for", .timeLimit(.minutes(1)))
+@Suite("How long an initiator is waited for", .timeLimit(.minutes(5)))
 struct PatienceTests {
     private static func rules(_ set: (inout Patience) -> Void) -> AccessRules {
         var patience = Patience()

@@ -7,7 +7,7 @@ import ISCSIServer
 import ISCSITesting
 import Testing
 
-@Suite("Portal groups, and what discovery tells of them", .timeLimit(.minutes(1)))
+@Suite("Portal groups, and what discovery tells of them", .timeLimit(.minutes(5)))
 struct PortalGroupTests {
     private static let any = Portal(host: "127.0.0.1", port: 0)
     private static let stranger = "iqn.2026-11.org.example:stranger"

@@ -7,7 +7,7 @@ import ISCSIServer
 import ISCSITesting
 import Testing
 
-@Suite("Reads and writes over sockets", .timeLimit(.minutes(1)))
+@Suite("Reads and writes over sockets", .timeLimit(.minutes(5)))
 struct ReadWriteTests {
     private static func pattern(_ count: Int, seed: Int = 7) -> [UInt8] {
         // A period that no power of two is a multiple of, so that a displaced block shows.

@@ -6,7 +6,7 @@ import ISCSIServer
 import SCSI
 import Testing
 
-@Suite("SANITIZE over sockets", .timeLimit(.minutes(1)))
+@Suite("SANITIZE over sockets", .timeLimit(.minutes(5)))
 struct SanitizeTests {
     static let overwrite: [UInt8] = [0x48, 0x81, 0, 0, 0, 0, 0, 0, 5, 0]
     static let list: [UInt8] = [1, 0, 0, 1, 0xAA]

@@ -12,7 +12,7 @@ import Testing
 
 @testable import ISCSIServer
 
-@Suite("Data-In sent from files", .timeLimit(.minutes(1)))
+@Suite("Data-In sent from files", .timeLimit(.minutes(5)))
 final class SendingTests {
     private let folder = "/var/tmp/apus-sending-\(UUID().uuidString)"
     private let bytes = 4 << 20

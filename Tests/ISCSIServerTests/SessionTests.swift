@@ -8,7 +8,7 @@ import ISCSITesting
 import NIOCore
 import Testing
 
-@Suite("Sessions over sockets", .timeLimit(.minutes(1)))
+@Suite("Sessions over sockets", .timeLimit(.minutes(5)))
 struct SessionTests {
     @Test func `two initiators at once, each with its own unit attention and the same disk`() async throws {
         let store = try ScriptedStore()

@@ -9,7 +9,7 @@ import NIOCore
 import Testing
 import Wire
 
-@Suite("Several connections per session over sockets", .timeLimit(.minutes(1)))
+@Suite("Several connections per session over sockets", .timeLimit(.minutes(5)))
 struct SeveralConnectionsTests {
     @Test func `eight connections on all event loops read what the others wrote`() async throws {
         let store = try ScriptedStore()

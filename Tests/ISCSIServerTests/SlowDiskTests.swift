@@ -10,7 +10,7 @@ import NIOCore
 import NIOPosix
 import Testing
 
-@Suite("Slow disks", .timeLimit(.minutes(1)))
+@Suite("Slow disks", .timeLimit(.minutes(5)))
 struct SlowDiskTests {
     @Test func `a slow disk holds up no other disk, of its own session or of others on the same loop`() async throws {
         let slow = try ScriptedStore()

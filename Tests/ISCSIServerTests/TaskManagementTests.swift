@@ -7,7 +7,7 @@ import ISCSIServer
 import ISCSITesting
 import Testing
 
-@Suite("RFC 7143 §11.5 task management over sockets", .timeLimit(.minutes(1)))
+@Suite("RFC 7143 §11.5 task management over sockets", .timeLimit(.minutes(5)))
 struct TaskManagementTests {
     private static let block = [UInt8](repeating: 1, count: 512)
 

@@ -8,7 +8,7 @@ import ISCSITesting
 import NIOCore
 import Testing
 
-@Suite("RFC 7144 task management over sockets", .timeLimit(.minutes(1)))
+@Suite("RFC 7144 task management over sockets", .timeLimit(.minutes(5)))
 struct TaskQueryTests {
     private static let keys = InitiatorSocket.keys + ["iSCSIProtocolLevel=2"]
 

@@ -8,7 +8,7 @@ import ISCSITesting
 import NIOCore
 import Testing
 
-@Suite("RFC 7143 §13.23 TaskReporting over sockets", .timeLimit(.minutes(1)))
+@Suite("RFC 7143 §13.23 TaskReporting over sockets", .timeLimit(.minutes(5)))
 struct TaskReportingTests {
     private static let block = [UInt8](repeating: 3, count: 512)
 

@@ -8,7 +8,7 @@ import ISCSITesting
 import NIOCore
 import Testing
 
-@Suite("RFC 7143 §7 recovery within a connection over sockets", .timeLimit(.minutes(1)))
+@Suite("RFC 7143 §7 recovery within a connection over sockets", .timeLimit(.minutes(5)))
 struct WithinConnectionRecoveryTests {
     private static func ready(_ test: ServerUnderTest, _ keys: [String] = []) async throws -> InitiatorSocket {
         let agreed = [
