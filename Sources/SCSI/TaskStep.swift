@@ -20,7 +20,8 @@ package import NIOCore
 ///                 └─ .remember ► a file ───────────────┴► resume(…) ► the next step
 ///
 /// Reads and writes, which are nearly all of the traffic, never come back to the logical unit; only a failing store
-/// does, as sense data.
+/// does, as sense data. What those two do not need is indirect: a step is handed from function to function for every
+/// command, and must be small.
 package enum TaskStep: Sendable {
     /// The command is over.
     case finish(CommandResult)
@@ -30,11 +31,11 @@ package enum TaskStep: Sendable {
     /// storage when `durable`.
     case write(BlockRange, durable: Bool)
     /// Receive this many bytes of Data-Out, then resume.
-    case collect(byteCount: Int, CommandContinuation)
+    indirect case collect(byteCount: Int, CommandContinuation)
     /// Perform the request, then resume.
-    case perform(BlockRequest, CommandContinuation)
+    indirect case perform(BlockRequest, CommandContinuation)
     /// Copy among the units that the nexus may reach, then resume.
-    case copy(CopyMachine, CommandContinuation)
+    indirect case copy(CopyMachine, CommandContinuation)
     /// Abort every other task of the unit, then do what `nextSanitizeStep` tells until it tells no more; `sanitized` is
     /// the result, or GOOD at once where `isImmediate`.
     case sanitize(isImmediate: Bool)
@@ -44,9 +45,9 @@ package enum TaskStep: Sendable {
     /// when the unit's tasks without a ticket have ended.
     case wait(TaskTicket, drains: Bool)
     /// Have the unit's device perform the command; its answer makes the result.
-    case passThrough(DeviceCommand)
+    indirect case passThrough(DeviceCommand)
     /// Bring the change to stable storage, settle it with the unit, then resume.
-    case remember(MemoryChange, CommandContinuation)
+    indirect case remember(MemoryChange, CommandContinuation)
 }
 
 /// What happened since the last step.

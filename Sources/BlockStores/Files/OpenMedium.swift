@@ -29,6 +29,7 @@ struct OpenMedium: Sendable {
         self.path = path
         self.kind = kind
         self.isInMemory = clinux_is_in_memory(descriptor.rawValue)
+        if kind == .file { clinux_leave_access_time(descriptor.rawValue) }
         self.direct = direct
     }
 

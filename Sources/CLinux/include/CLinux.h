@@ -17,6 +17,9 @@ ssize_t clinux_read_now(int fd, void *buffer, size_t count, off_t offset, bool m
 // Whether the file's file system keeps what it has in memory alone: tmpfs, ramfs.
 bool clinux_is_in_memory(int fd);
 
+// Reads shall not touch the file's access time from now on (O_NOATIME), where the process may ask for that: as its owner.
+void clinux_leave_access_time(int fd);
+
 // An open-file-description lock of the whole file: other open file descriptions that want it exclusively get -EAGAIN.
 int clinux_lock(int fd, bool exclusive);
 
