@@ -8,8 +8,8 @@ package enum Limits {
     package static let maxRecvDataSegmentLength = 262_144
 
     /// A longer segment of Data-Out is handed on in pieces as it comes, each a multiple of this: whole pages, so that a
-    /// store can write them at once, and enough of them for a system call.
-    static let pieceLength = 16_384
+    /// store can write them at once, and no more: what a socket read brings beyond them is copied to wait for its rest.
+    static let pieceLength = 4_096
 
     /// Before MaxRecvDataSegmentLength is declared its default holds (RFC 7143 §13.12), for the login phase throughout.
     package static let loginDataSegmentLength = 8_192

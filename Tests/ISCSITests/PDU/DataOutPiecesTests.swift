@@ -56,7 +56,7 @@ struct DataOutPiecesTests {
             #expect(piece.header.initiatorTaskTag == 7 && piece.header[field: 36] == 5)
             #expect(piece.header.isFinal == isLast)
             #expect(piece.isContinuation == (index > 0))
-            #expect(isLast || piece.data.readableBytes % 16_384 == 0)
+            #expect(isLast || piece.data.readableBytes % 4_096 == 0)
             offset += piece.data.readableBytes
         }
         #expect(pieces.flatMap(\.data.array) == Self.data)
