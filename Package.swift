@@ -101,7 +101,8 @@ let package = Package(
             "Control",
             [
                 "Block", "BlockStores", "BootHistory", "BootProtocols", "BootServer", "BootStory", "Certificates",
-                "CLinux", "ControlAPI", "ISCSI", "ISCSIServer", "Model", "SCSI", trees, nioCore, nioPosix, nioExtras,
+                "CLinux", "ControlAPI", "ISCSI", "ISCSIServer", "Model", "SCSI", "Wire", trees, nioCore, nioPosix,
+                nioExtras,
                 nioSSL, logging, lifecycle, hummingbird, hummingbirdCore, hummingbirdTLS, signals, system,
             ]),
         room(

@@ -6,6 +6,13 @@ package enum Limits {
     /// What earlier versions of a configuration take on disk, and how many are kept even where these alone take more.
     static let historyBytes: Int64 = 64 << 20
     static let versionsKeptOfAnySize = 10
+    /// A configuration file as long as this, a hundred LUNs, is not written anew for each change; a line of its journal that
+    /// is longer is none, and when its changes take a quarter of it, it is written with them.
+    static let journalledFileBytes = 64 << 10
+    static let journalLineBytes = 64 << 10
+    /// Time without a change after which the journal is taken into the file, and until that is tried again if it fails.
+    static let foldAfterMilliseconds: Int64 = 2000
+    static let foldAgainMilliseconds: Int64 = 60_000
     /// Events of servers that wait for the daemon: what a thousand machines that start at once bring.
     package static let eventsWaiting = 20_000
     /// Threads for stores that have to wait for their medium: enough to keep a fast one busy.

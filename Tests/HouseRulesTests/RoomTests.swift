@@ -24,7 +24,7 @@ import Testing
         "Shell": ["CLibedit", "ControlAPI", "Model"],
         "Control": [
             "Block", "BlockStores", "BootHistory", "BootProtocols", "BootServer", "BootStory", "Certificates", "CLinux",
-            "ControlAPI", "ISCSI", "ISCSIServer", "Model", "SCSI",
+            "ControlAPI", "ISCSI", "ISCSIServer", "Model", "SCSI", "Wire",
         ],
         "Export": ["Block", "BlockStores", "ISCSI", "ISCSIServer", "Model", "SCSI"],
         "ImageBuilder": ["CLinux", "Model"],

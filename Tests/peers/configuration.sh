@@ -223,14 +223,14 @@ check "a queue of one task answers all the same" eval 'says "Device Type: *DIREC
 check "a size that no block has is refused" eval '! shell /backstores/ramdisk/told set attribute block_size=1000'
 
 # Round N puts a configuration of some number of RAM disks, all named after the round, in the place of the one before,
-# and kills the daemon at some moment of it.
+# and kills the daemon at some moment of it. With others besides, which stay, it is one whose changes go into a journal.
 kill -KILL "$daemon"
 wait "$daemon" 2>/dev/null
 rm -rf "$work"/saveconfig.json*
 cat >"$work/rounds.py" <<'PYTHON'
 import json, os, random, signal, subprocess, sys, time
 
-apus, folder, seed = sys.argv[1], sys.argv[2], int(sys.argv[3])
+apus, folder, seed, rounds, others = sys.argv[1], sys.argv[2], *map(int, sys.argv[3:])
 dice = random.Random(seed)
 here = ["--config", f"{folder}/saveconfig.json", "--state", f"{folder}/state", "--socket", f"{folder}/socket"]
 quiet = {"stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL}
@@ -245,8 +245,17 @@ def serve():
 def present():
     """The round that the file is of; every one of its disks must be there."""
     try:
-        names = [entry["name"] for entry in json.load(open(f"{folder}/saveconfig.json"))["storage_objects"]]
+        if others:
+            shown = subprocess.run([apus, "config", "show", *here], stdout=subprocess.PIPE, check=True)
+            document = json.loads(shown.stdout)
+        else:
+            document = json.load(open(f"{folder}/saveconfig.json"))
     except FileNotFoundError:
+        return 0
+    names = [entry["name"] for entry in document["storage_objects"]]
+    assert names[:others] == [f"other{index}" for index in range(others)], f"seed {seed}: {names}"
+    names = names[others:]
+    if not names:
         return 0
     rounds = {tuple(map(int, name.split("-")[1:3])) for name in names}
     assert len(rounds) == 1, f"seed {seed}: of several rounds: {names}"
@@ -254,31 +263,46 @@ def present():
     assert len(names) == count, f"seed {seed}: {len(names)} of {count} disks"
     return number
 
-before, made, delay = 0, 0, 0.05
-for number in range(1, 201):
+before, made, journalled, whole = 0, 0, 0, 0
+if others:
+    with open(f"{folder}/saveconfig.json", "w") as file:
+        json.dump({"targets": [], "storage_objects": [
+            {"plugin": "ramdisk", "name": f"other{index}", "size": 1 << 20, "nullio": True}
+            for index in range(others)]}, file)
+for number in range(1, rounds + 1):
     count = dice.randint(1, 40)
     document = {"targets": [], "storage_objects": [
+        {"plugin": "ramdisk", "name": f"other{index}", "size": 1 << 20, "nullio": True} for index in range(others)] + [
         {"plugin": "ramdisk", "name": f"disk-{number}-{count}-{index}", "size": 1 << 20} for index in range(count)]}
     with open(f"{folder}/next.json", "w") as file:
         json.dump(document, file)
     daemon = serve()
+    begun = time.monotonic()
     client = subprocess.Popen([apus, "config", "apply", f"{folder}/next.json", *here], **quiet)
-    time.sleep(delay * dice.uniform(0.7, 1.3))
+    if number == 1:
+        # How long a change takes here, from its command's start to its end.
+        client.wait()
+        whole = time.monotonic() - begun
+    else:
+        time.sleep(whole * dice.uniform(0.2, 1.1))
     daemon.send_signal(signal.SIGKILL)
     daemon.wait()
     acknowledged = client.wait() == 0
     after = present()
     assert after in (before, number), f"seed {seed}: round {number} left the configuration of round {after}"
     assert after == number or not acknowledged, f"seed {seed}: round {number} was acknowledged and is lost"
-    # Homes in on the moment of the change, however fast this machine is.
-    delay *= 0.9 if after == number else 1.1
     made += after == number
     before = after
-assert 0 < made < 200, f"seed {seed}: {made} of 200 changes were made; the moment was never met"
+    journalled += os.path.exists(f"{folder}/saveconfig.json.journal")
+assert 0 < made < rounds, f"seed {seed}: {made} of {rounds} changes were made; the moment was never met"
+assert (journalled > 0) == (others > 0), f"seed {seed}: {journalled} of them in the journal"
 PYTHON
 seed=$RANDOM
 check "kill -9 in each of two hundred changes leaves the old or the new configuration (seed $seed)" \
-    python3 "$work/rounds.py" "$apus" "$work" "$seed"
+    python3 "$work/rounds.py" "$apus" "$work" "$seed" 200 0
+rm -rf "$work"/saveconfig.json*
+check "and in each of thirty of a large one (seed $seed)" python3 "$work/rounds.py" "$apus" "$work" "$seed" 30 900
+rm -rf "$work"/saveconfig.json*
 
 # Devices: where the kernel gives us one.
 if [ -e /dev/loop-control ]; then

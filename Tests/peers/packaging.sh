@@ -42,8 +42,9 @@ check "the .deb installs" install_package "$deb"
 check "the program runs" inside apus --version
 check "its user owns its folders" eval \
     'own /etc/apus "apus:apus 750" && own /var/lib/apus/images "apus:apus 2750" && own /run/apus "apus:apus 755"'
-verified() { ! inside systemd-analyze verify /usr/lib/systemd/system/apus.service 2>&1 | grep -v "Command 'man "; }
-check "systemd takes the unit" verified
+verified() { ! inside systemd-analyze verify "/usr/lib/systemd/system/$1" 2>&1 | grep -v "Command 'man "; }
+check "systemd takes the unit" verified apus.service
+check "and that of the socket" verified apus.socket
 check "the unit is hardened" inside systemd-analyze security --offline=true --threshold=25 \
     /usr/lib/systemd/system/apus.service
 check "a manual page for each command" eval \

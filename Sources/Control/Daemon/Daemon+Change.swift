@@ -59,11 +59,10 @@ extension Daemon {
     package func reload() async throws -> ChangeReport {
         let file = self.file
         return try await self.inTurn { daemon in
-            let mark = await Self.blocking { file.mark() }
-            let (configuration, problems) = try await Self.blocking { try file.load() }
+            let opened = try await Self.blocking { try file.open() }
             let report = try await daemon.make(
-                .replace(configuration, unreadable: problems), ChangeTerms(isSaved: false))
-            daemon.mark = mark
+                .replace(opened.stored.configuration, unreadable: opened.problems), ChangeTerms(isSaved: false))
+            daemon.stored = opened.stored
             await daemon.lookAtSizes()
             return report
         }
@@ -126,16 +125,6 @@ extension Daemon {
     private func changed(by change: Change) async throws -> ChangedConfiguration {
         let context = await Self.blocking { HostFacts.context(of: change) }
         return try self.configuration.changed(by: change, in: context)
-    }
-
-    private func save(_ configuration: Configuration) async throws {
-        let (file, mark, before) = (self.file, self.mark, self.text)
-        (self.mark, self.text) = try await Self.blocking {
-            guard file.mark() == mark else { throw ChangeFailure.editedByHand(file.path) }
-            var text = before
-            try file.save(text.text(of: configuration), keeping: configuration.versionsKept)
-            return (file.mark(), text)
-        }
     }
 
     /// Serves the configuration as far as it can be served.

@@ -107,6 +107,7 @@ extension Daemon {
     func countProgress() async {
         let now = Instant.now()
         await self.keepCredentials()
+        await self.foldWhenIdle(at: now)
         if !self.unkept.isEmpty { Task { await self.keepBoots() } }
         defer { self.noteSilence(at: now) }
         if now.seconds(since: self.lastPing) >= Limits.pingSeconds {

@@ -32,10 +32,10 @@ package actor Daemon {
 
     var configuration = Configuration()
     var generation = 0
-    /// The file that `configuration` was read from or written to.
-    var mark: ConfigurationFile.Mark?
-    /// What was written last.
-    var text = ConfigurationText()
+    /// What `configuration` was read from or written to.
+    var stored = ConfigurationFile.Stored()
+    /// When the journal of changes is to be taken into the file; nil where there is nothing to take.
+    var foldTime: Instant?
     /// What was made of `configuration` last.
     var expanded: ExpandedConfiguration?
     var running = Deployment()
@@ -120,11 +120,12 @@ package actor Daemon {
     /// Reads the configuration and serves it. What cannot be served is in the log and in the status; the rest runs.
     package func start() async throws {
         let file = self.file
-        self.mark = await Self.blocking { file.mark() }
-        let (configuration, problems) = try await Self.blocking { try file.load() }
-        self.configuration = configuration
+        let opened = try await Self.blocking { try file.open() }
+        self.stored = opened.stored
+        self.configuration = opened.stored.configuration
         self.generation = await Self.blocking { file.generation }
-        self.unreadable = problems
+        self.unreadable = opened.problems
+        await self.lookAfterJournal()
         await self.restoreCredentials()
         self.machines.handOn(to: self)
         // Before any machine is answered, so that its next boot has the next number.
@@ -138,6 +139,7 @@ package actor Daemon {
         await self.inTurn { daemon in
             await daemon.seams.targets.shutdown(grace: daemon.options.grace)
             _ = await daemon.carryOut(Plan.diff(daemon.running, Deployment()))
+            await daemon.fold()
             daemon.logger.notice("stopped")
         }
         self.machines.handOn(to: nil)

@@ -20,6 +20,6 @@ extension ConfigurationFile {
             throw FileProblem(.missing, "there is no earlier version \(number) of \(self.path); \(known)")
         }
         return ConfigurationReport(
-            generation: number, configuration: try Self.load(version.path).configuration.json)
+            generation: number, configuration: try self.load(version).json)
     }
 }

@@ -46,6 +46,29 @@ enum SystemFiles {
         }
     }
 
+    /// Writes from `offset` on, where the file at `path` then ends, for its owner alone; durable when it returns. The file is
+    /// made where there is none; where the writing fails it ends at `offset`.
+    static func writeSecret(_ text: ByteBuffer, to path: String, at offset: Int) throws {
+        let file = try SystemPackage.FileDescriptor.open(
+            FilePath(path), .writeOnly, options: [.create, .closeOnExec], permissions: .ownerReadWrite)
+        try file.closeAfter {
+            try Self.check(ftruncate(file.rawValue, offset))
+            do {
+                try file.writeAll(toAbsoluteOffset: Int64(offset), text.readableBytesView)
+                try Self.sync(file)
+            } catch {
+                // What is behind the last whole line counts for nothing in any case.
+                _ = ftruncate(file.rawValue, offset)
+                throw error
+            }
+        }
+    }
+
+    /// Nil where there is no file.
+    static func inode(_ path: String) -> UInt64? {
+        (try? FilePath(path).stat()).map { UInt64($0.inode.rawValue) }
+    }
+
     /// Puts a small file in its place, whole.
     static func write(_ text: String, to path: String, mode: mode_t) throws {
         let temporary = path + ".new"
