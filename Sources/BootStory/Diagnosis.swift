@@ -33,11 +33,7 @@ extension BootRecord {
         }
         if self.sessions.contains(where: { $0.party == .linux }) { return .ended }
         let stage = self.stage ?? .discover
-        // What firmware tries next, once its disk has refused it, only hides the cause.
-        if let refusal = self.entries.last(where: { $0.isTrouble && $0.stage == .firmwareLogin }),
-            self.sessions.isEmpty,
-            now.seconds(since: refusal.last) >= 5
-        {
+        if let refusal, now.seconds(since: refusal.last) >= 5 {
             return .stalled(self.diagnosis(of: refusal))
         }
         let quiet = now.seconds(since: self.lastActivity)
@@ -46,6 +42,12 @@ extension BootRecord {
         }
         let patience = Self.patience(after: stage)
         return quiet < patience ? .progressing : .stalled(self.diagnosis(after: stage))
+    }
+
+    /// What the firmware's initiator was refused with, unless it was let in another time. What firmware tries next, once
+    /// its disk has refused it, only hides the cause.
+    package var refusal: Entry? {
+        self.sessions.isEmpty ? self.entries.last { $0.isTrouble && $0.stage == .firmwareLogin } : nil
     }
 
     /// How many seconds of silence after a stage are still usual, for a slow (emulated) machine.

@@ -71,6 +71,22 @@ struct AttemptTests {
         #expect(attempt.machineEnded(at: Self.at(90)) == [.end(.reached(afterSeconds: 40))])
     }
 
+    @Test func `firmware that is refused its disk and goes on to nothing ends it`() {
+        let refused: [(Sight, Double)] = [
+            (.discover(architecture: 7, isIPXE: false), 4),
+            (.loginRefused(initiator: "iqn.a:pc1", reason: "CHAP: the secret is another"), 8),
+            (.discover(architecture: 7, isIPXE: false), 10),
+        ]
+        var attempt = Self.attempt()
+        _ = attempt.received(Self.story(refused), at: Self.at(10))
+        #expect(attempt.tick(at: Self.at(8 + Attempt.refusedSeconds - 1)).isEmpty)
+        #expect(attempt.tick(at: Self.at(8 + Attempt.refusedSeconds)) == [.switchOff])
+        guard case .end(.failed(let reason)) = attempt.machineEnded(at: Self.at(30)).first else {
+            return #expect(Bool(false), "it did not end as failed")
+        }
+        #expect(reason.contains("CHAP: the secret is another"))
+    }
+
     @Test func `the entries of the timeline are told once each, on the attempt's clock`() {
         var attempt = Self.attempt()
         let first: [(Sight, Double)] = [(.discover(architecture: 7, isIPXE: false), 4)]

@@ -111,7 +111,7 @@ for way in "uefi sanboot" "bios firmware" "uefi firmware"; do
     check "--firmware $1 --method $2 with CHAP: attaches its root" starts disk --firmware "$1" --method "$2"
 done
 refused() {
-    ! "$apus" boot boots --firmware uefi --method firmware --firmware-chap boots:wrong-secret-1 --timeout 100 "${files[@]}"
+    ! "$apus" boot boots --firmware uefi --method firmware --firmware-chap boots:wrong-secret-1 --timeout 400 "${files[@]}"
 }
 check "a wrong CHAP secret stops the boot" refused
 cp "$work/check.log" "$work/said"

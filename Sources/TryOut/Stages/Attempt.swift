@@ -9,7 +9,7 @@ import BootStory
 ///     booting ──login prompt──► session (a command is to be run) ──status──► stopping ──machine ended──► outcome
 ///        │                                                                      ▲
 ///        ├──login prompt, nothing else to do────────────────────────────────────┤
-///        └──failure on the console, time over, no sign of life──────────────────┘
+///        └──failure on the console, refused its disk, time over, no sign of life┘
 ///
 /// A machine that got to its prompt is shut down by Ctrl-Alt-Delete, which init takes as the wish to reboot (QEMU ends
 /// instead), so that its disk is left clean. Every other one is switched off.
@@ -36,6 +36,8 @@ struct Attempt {
 
     /// No sign of life for so long is a frozen machine: firmware waits a minute for a boot file.
     static let frozenSeconds = 75.0
+    /// Firmware that was refused its disk tries again within a moment, or other ways that lead nowhere.
+    static let refusedSeconds = 15.0
     /// How long a machine may take to shut down.
     static let stoppingSeconds = 45.0
 
@@ -102,6 +104,9 @@ struct Attempt {
         case .booting:
             if now.seconds(since: self.tracker.started) >= self.timeoutSeconds {
                 return self.switchOff(.failed(self.tracker.missing(at: now) + "; time is over"), at: now)
+            }
+            if let refused = self.tracker.refused, now.seconds(since: refused) >= Self.refusedSeconds {
+                return self.switchOff(.failed(self.tracker.missing(at: now)), at: now)
             }
             guard now.seconds(since: self.lastSign) >= Self.frozenSeconds else { return [] }
             return self.switchOff(.frozen(self.tracker.missing(at: now)), at: now)

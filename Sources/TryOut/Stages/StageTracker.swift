@@ -53,6 +53,9 @@ struct StageTracker {
 
     var hasLoginPrompt: Bool { self.sights.contains(.loginPrompt) }
 
+    /// When the firmware's initiator was refused last, unless it was let in after all.
+    var refused: Instant? { self.boot?.refusal?.last }
+
     /// What should have come next when nothing more does, and the likely reason.
     func missing(at now: Instant) -> String {
         if let failure { return "not reached: the login prompt; the console says: \(failure)" }
