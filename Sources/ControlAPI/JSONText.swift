@@ -39,7 +39,7 @@ package enum JSONText {
         do {
             return try JSONDecoder().decode(type, from: Data(text.readableBytesView))
         } catch let error as DecodingError {
-            throw JSONTextError(error)
+            throw JSONTextError(error, in: text)
         }
     }
 
@@ -56,11 +56,14 @@ package enum JSONText {
 package struct JSONTextError: Error, CustomStringConvertible {
     package var description: String
 
-    init(_ error: DecodingError) {
+    init(_ error: DecodingError, in text: ByteBuffer) {
+        // What is no JSON may be told as a value of the wrong kind.
+        if let flaw = JSONSyntax.flaw(in: text) {
+            self.description = "\(flaw)"
+            return
+        }
         switch error {
-        case .dataCorrupted(let context):
-            // The decoder's own words name line and column for broken syntax.
-            self.description = context.underlyingError.map { "\($0)" } ?? context.debugDescription
+        case .dataCorrupted(let context): self.description = context.debugDescription
         case .keyNotFound(let key, let context):
             self.description = "\(Self.path(context.codingPath + [key])) is missing"
         case .typeMismatch(_, let context), .valueNotFound(_, let context):

@@ -11,4 +11,6 @@ package enum Limits {
     package static let connectSeconds: Int64 = 10
     /// One line of a stream: a machine's story has bounds of its own far below this.
     package static let lineBytes = 4 << 20
+    /// Lists and objects within each other: as many as Foundation's decoder takes.
+    static let jsonDepth = 512
 }

@@ -34,4 +34,6 @@ package enum Limits {
     package static let smallestDiskBytes = 1 << 20
     /// A transition of a target port group: initiators take a path that is in one for longer as failed (LIO's bound).
     package static let transitionMilliseconds = 30_000
+    /// Names that an error lists of what there is: about a line.
+    static let namesInAMessage = 6
 }

@@ -42,6 +42,42 @@ struct DaemonTests {
         #expect(await stage.boot.directory?.assignment(for: mac)?.client == "pc2")
     }
 
+    @Test func `a change tells which problems came with it`() async throws {
+        func target(_ name: String) -> Target {
+            let acl = NodeACL(
+                nodeWWN: "iqn.2026-11.org.example:n", chapUserID: "user", chapPassword: "short")
+            return Target(wwn: "iqn.2026-11.org.example:\(name)", portalGroups: [PortalGroup(nodeACLs: [acl])])
+        }
+        var configuration = Configuration(targets: [target("a")])
+        let stage = try Stage(configuration)
+        try await stage.daemon.start()
+        configuration.storageObjects.append(StorageObject(plugin: "ramdisk", name: "r", size: 1 << 20))
+        let other = try await stage.daemon.change(.replace(configuration))
+        #expect(!other.problems.isEmpty && other.fresh.isEmpty)
+        configuration.targets.append(target("b"))
+        let more = try await stage.daemon.change(.replace(configuration))
+        #expect(more.fresh.map(\.path) == ["targets[1].tpgs[0].node_acls[0].chap_password"])
+        await stage.daemon.stop()
+    }
+
+    @Test func `changes of a large configuration are in its file when the daemon has stopped`() async throws {
+        var configuration = Configuration(
+            storageObjects: (0..<1000).map { StorageObject(plugin: "ramdisk", name: "disk\($0)", size: 1 << 20) })
+        let stage = try Stage(configuration)
+        try await stage.daemon.start()
+        for number in 0..<3 {
+            configuration.storageObjects.append(
+                StorageObject(plugin: "ramdisk", name: "more\(number)", size: 1 << 20))
+            let report = try await stage.daemon.change(.replace(configuration))
+            #expect(report.generation == number + 2)
+        }
+        #expect(try ConfigurationFile.load(stage.file.path).configuration.storageObjects.count == 1000)
+        #expect(try stage.onDisk() == configuration)
+        await stage.daemon.stop()
+        #expect(try ConfigurationFile.load(stage.file.path).configuration == configuration)
+        #expect(stage.file.history().map(\.number) == [1, 2, 3, 4])
+    }
+
     @Test func `an invalid change is refused with all its problems and changes nothing`() async throws {
         let stage = try Stage(self.one)
         try await stage.daemon.start()

@@ -46,6 +46,16 @@ struct AccessTests {
 
     // MARK: - Credentials
 
+    @Test func `what is shown in the place of a secret is no secret`() {
+        let acl = NodeACL(
+            nodeWWN: "iqn.2026-11.org.example:n", chapUserID: "user", chapPassword: JSONValue.hiddenSecret)
+        let configuration = Configuration(
+            targets: [Target(wwn: "iqn.2026-11.org.example:t", portalGroups: [PortalGroup(nodeACLs: [acl])])])
+        let errors = configuration.validate(in: surroundings).filter { $0.severity == .error }
+        #expect(errors.map(\.path) == ["targets[0].tpgs[0].node_acls[0].chap_password"])
+        #expect(errors.first?.remedy.contains("apus config show --secrets") == true)
+    }
+
     @Test func `an ACL has its own credentials, and they count where authentication is required`() throws {
         func authentication(_ attributes: String, _ acl: String) throws -> ServedAuthentication? {
             try Self.access(#""attributes":{\#(attributes)},\#(Self.acl(acl))"#).lists[Self.node]?.authentication

@@ -93,10 +93,13 @@ struct TagTests {
             "tag iqn.2023-04.com.example:a a.b",
             "a.b is no tag: '.' and other characters of names and paths are not permitted in it"
         ),
-        ("tag iqn.2023-04.com.example:z lab", "wwn_or_tag iqn.2023-04.com.example:z not found."),
-        ("untag lab", "wwn_or_tag lab not found."),
+        (
+            "tag iqn.2023-04.com.example:z lab",
+            "wwn_or_tag iqn.2023-04.com.example:z not found; ls shows those that there are"
+        ),
+        ("untag lab", "wwn_or_tag lab not found; ls shows those that there are"),
         ("tag lab", "Missing required parameter new_tag: tag new_tag=…"),
-        ("/iscsi tag a b", "Command not found tag"),
+        ("/iscsi tag a b", "Command not found tag here; help tag tells where it is"),
     ])
     func `what makes no sense is one line`(line: String, answer: String) async throws {
         let shown = try await transcript(Self.three + [line])

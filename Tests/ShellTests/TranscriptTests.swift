@@ -136,13 +136,19 @@ struct TranscriptTests {
     }
 
     @Test(arguments: [
-        ("ls /backstores/nosuch", "No such path /backstores/nosuch"),
-        ("cd nosuch", "No such path /nosuch"),
-        ("bogus", "Command not found bogus"),
-        ("/ create x", "Command not found create"),
-        ("/backstores/block create sda /dev/nosuch", "Could not open /dev/nosuch"),
+        ("ls /backstores/nosuch", "No such path /backstores/nosuch; /backstores has block, fileio, pscsi, ramdisk"),
+        ("cd nosuch", "No such path /nosuch; / has backstores, iscsi"),
+        ("bogus", "Command not found bogus; help lists the verbs"),
+        ("/ create x", "Command not found create here; help create tells where it is"),
+        (
+            "/backstores/block create sda /dev/nosuch",
+            "Could not open /dev/nosuch; lsblk lists the host's block devices"
+        ),
         ("/backstores/block create sdb", "Missing required parameter dev: create dev=…"),
-        ("/backstores/block create sda /dev/sda nosuch=1", "Unexpected keyword parameter 'nosuch'."),
+        (
+            "/backstores/block create sda /dev/sda nosuch=1",
+            "Unexpected keyword parameter 'nosuch'; help create tells which there are"
+        ),
         ("/backstores/fileio create f1 /nosuch", "/nosuch does not exist: give the size of the file to create"),
         ("/backstores/ramdisk create r1 many", "many is not a size: write 10G or 512M"),
         ("/backstores/pscsi create p", "Missing required parameter dev: create dev=…"),
@@ -154,23 +160,29 @@ struct TranscriptTests {
             "/iscsi/iqn.2023-04.com.example:t/tpg1/portals create fe80::1",
             "fe80::1 is an address on each interface: name the one that is meant, fe80::1%eth0"
         ),
-        ("/backstores/block delete nosuch", "No storage object named nosuch."),
+        ("/backstores/block delete nosuch", "No storage object named nosuch; ls shows those that there are"),
         ("/iscsi create disk1", "WWN not valid as: iqn, naa, eui (it begins with none of iqn. eui. naa.)"),
-        ("/iscsi/iqn.2023-04.com.example:t/tpg1/luns create /backstores/block/no", "storage object or path not valid"),
+        (
+            "/iscsi/iqn.2023-04.com.example:t/tpg1/luns create /backstores/block/no",
+            "storage object or path not valid; write /backstores/block/NAME, or the path of a file or device"
+        ),
         (
             "/iscsi/iqn.2023-04.com.example:t/tpg1 set attribute nosuch=1",
-            "Unknown parameter nosuch in group 'attribute'."
+            "Unknown parameter nosuch in group 'attribute'; set attribute lists those that there are"
         ),
-        ("/iscsi/iqn.2023-04.com.example:t/tpg1 set colour red=1", "Unknown configuration group: colour"),
+        (
+            "/iscsi/iqn.2023-04.com.example:t/tpg1 set colour red=1",
+            "Unknown configuration group: colour; set lists those that are here"
+        ),
         (
             "/iscsi/iqn.2023-04.com.example:t/tpg1 set attribute authentication=yes",
             "Not setting authentication! 'yes' is not 0|1"
         ),
-        ("/iscsi/nosuch*/tpg1 enable", "No such path /iscsi/nosuch*/tpg1"),
+        ("/iscsi/nosuch*/tpg1 enable", "No such path /iscsi/nosuch*/tpg1; /iscsi has iqn.2023-04.com.example:t"),
         ("cd", "cd needs a path here; on a terminal it lets you choose"),
         ("bookmarks add", "bookmarks add: write add NAME, del NAME, go NAME or show"),
         ("sessions all", "action must be one of: list, detail"),
-        ("sessions detail 7", "no session found with sid 7"),
+        ("sessions detail 7", "no session found with sid 7; sessions lists those that there are"),
         ("set global prompt_length=wide", "Not setting prompt_length! 'wide' is not a number"),
         (
             "set global auto_save_on_exit=false",
@@ -179,12 +191,35 @@ struct TranscriptTests {
         ("clearconfig", "Please add confirm=true parameter to really clear the configuration."),
         ("ls / deep", "deep is not a depth: write a number"),
         ("ls 'x", "the quote ' is never closed"),
-        ("cd @home", "No such bookmark home"),
-        ("help me", "Cannot find help topic me."),
+        ("cd @home", "No such bookmark home; bookmarks lists those that there are"),
+        ("help me", "Cannot find help topic me; help lists the verbs"),
     ])
     func `errors are one line`(line: String, answer: String) async throws {
         let shown = try await transcript(["/iscsi create iqn.2023-04.com.example:t", line])
         #expect(shown.split(separator: "\n").last.map(String.init) == answer)
+    }
+
+    @Test func `listings are JSON where that is asked for, as deep as is asked for`() async throws {
+        var session = ShellSession(backend: Owner(), version: "1")
+        session.isJSON = true
+        func shown(_ line: String) async throws -> String { try await session.run(line).text }
+        #expect(try await shown("get global prompt_length") == "{\n  \"prompt_length\" : \"30\"\n}\n")
+        _ = try await shown("/iscsi create iqn.2023-04.com.example:t")
+        let settings = try await shown("/iscsi/iqn.2023-04.com.example:t/tpg1 get attribute authentication")
+        #expect(settings == "{\n  \"authentication\" : \"0\"\n}\n")
+        _ = try await shown("bookmarks add home")
+        #expect(try await shown("bookmarks") == "{\n  \"home\" : \"/\"\n}\n")
+        #expect(try await shown("ls / 1").contains("\"backstores\""))
+        #expect(try await !shown("ls / 1").contains("\"block\""))
+        #expect(try await shown("ls / 2").contains("\"block\""))
+        // Of several nodes, one document.
+        _ = try await shown("/iscsi create iqn.2023-04.com.example:u")
+        let several = try await shown("/iscsi/*/tpg1 get attribute authentication")
+        #expect(
+            several.filter { $0 == "{" }.count == 3 && several.contains("\"/iscsi/iqn.2023-04.com.example:u/tpg1\" : {")
+        )
+        #expect(try await shown("ls /iscsi/*/tpg1 0").contains("\"/iscsi/iqn.2023-04.com.example:t/tpg1\" : {"))
+        #expect(try await shown("/iscsi info") == "{}\n")
     }
 
     @Test func `settings are shown, set and kept under LIO's names`() async throws {

@@ -59,7 +59,8 @@ struct WildcardTests {
                 "Created LUN 0.", "Created LUN 1.", "Deleted LUN 0.", "Deleted LUN 1.",
                 "[/iscsi/iqn.2023-04.com.example:a/tpg1/portals]", "Deleted network portal 0.0.0.0:3260",
                 "[/iscsi/iqn.2023-04.com.example:b/tpg1/portals]", "Deleted network portal 0.0.0.0:3260",
-                "Deleted storage object r1.", "Deleted storage object r10.", "nothing here is called r1*",
+                "Deleted storage object r1.", "Deleted storage object r10.",
+                "nothing here is called r1*; ls shows what is here",
             ])
     }
 

@@ -84,16 +84,18 @@ extension Daemon {
         let added = (unreadable + newProblems).filter { $0.severity == .error && !known.contains($0.cause) }
         guard added.isEmpty || terms.keepGoing else { throw ChangeFailure.invalid(added) }
         let isKnown = self.runsExpanded && self.expanded?.surroundings == surroundings
+        let earlier = self.problems
         let steps = Plan.diff(self.running, after.deployment, within: isKnown ? after.touched : nil)
         let words = steps.map(\.description)
         guard !terms.dryRun else {
             return ChangeReport(
-                generation: self.generation, steps: words, problems: unreadable + newProblems, outcome: outcome)
+                generation: self.generation, steps: words, problems: unreadable + newProblems, earlier: earlier,
+                outcome: outcome)
         }
         do {
             let faults = await self.carryOut(steps)
-            let earlier = Set(self.problems.map(\.cause))
-            let fresh = faults.filter { !earlier.contains($0.cause) }
+            let earlierCauses = Set(earlier.map(\.cause))
+            let fresh = faults.filter { !earlierCauses.contains($0.cause) }
             guard fresh.isEmpty || terms.keepGoing else {
                 let refused = fresh.map { problem in
                     problem.remedy == Self.leftOut
@@ -114,7 +116,8 @@ extension Daemon {
             self.problems = unreadable + newProblems + faults + (await self.staleDisks(in: surroundings))
             self.configureChronicle()
             return ChangeReport(
-                generation: self.generation, steps: words, problems: self.problems, outcome: outcome)
+                generation: self.generation, steps: words, problems: self.problems, earlier: earlier,
+                outcome: outcome)
         } catch {
             let faults = await self.carryOut(Plan.diff(self.running, before.deployment))
             self.problems = self.unreadable + before.problems + faults + (await self.staleDisks(in: surroundings))

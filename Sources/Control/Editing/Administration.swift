@@ -91,15 +91,17 @@ package struct Administration: Sendable {
         let outcome = try present.changed(by: change, in: HostFacts.context(of: change))
         let changed = outcome.configuration
         let surroundings = self.images.surroundings()
-        let known = Set((earlier + present.validate(in: surroundings)).map(\.cause))
+        let before = earlier + present.validate(in: surroundings)
+        let known = Set(before.map(\.cause))
         let problems = unreadable + changed.validate(in: surroundings)
         let added = problems.filter { $0.severity == .error && !known.contains($0.cause) }
         guard added.isEmpty || request.keepGoing == true else { throw ChangeFailure.invalid(added) }
         if request.dryRun != true { try self.file.save(changed) }
-        let before = present.expanded(in: surroundings)
-        let after = changed.expanded(in: surroundings, after: before)
-        let steps = Plan.diff(before.deployment, after.deployment).map(\.description)
-        return ChangeReport(generation: self.file.generation, steps: steps, problems: problems, outcome: outcome)
+        let expanded = present.expanded(in: surroundings)
+        let after = changed.expanded(in: surroundings, after: expanded)
+        let steps = Plan.diff(expanded.deployment, after.deployment).map(\.description)
+        return ChangeReport(
+            generation: self.file.generation, steps: steps, problems: problems, earlier: before, outcome: outcome)
     }
 
     private static func change(_ request: ChangeRequest) throws(ChangeFailure) -> Change {

@@ -42,13 +42,21 @@ package struct ChangeReport: Codable, Sendable, Hashable {
     package var steps: [String]
     /// What the changed configuration still has problems with.
     package var problems: [Problem]
+    /// Those of them that the configuration before had not.
+    package var fresh: [Problem]
     /// What a verb of the shell says.
     package var messages: [String]
     /// The path in the tree of what `create` made.
     package var created: String?
 
-    package init(generation: Int, steps: [String], problems: [Problem], outcome: ChangedConfiguration? = nil) {
+    /// - Parameter earlier: the problems of the configuration before.
+    package init(
+        generation: Int, steps: [String], problems: [Problem], earlier: [Problem] = [],
+        outcome: ChangedConfiguration? = nil
+    ) {
         self.generation = generation
+        let known = Set(earlier)
+        self.fresh = problems.filter { !known.contains($0) }
         self.steps = steps
         self.problems = problems
         self.messages = outcome?.messages ?? []

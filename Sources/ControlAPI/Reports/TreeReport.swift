@@ -28,17 +28,9 @@ package struct TreeReport: Codable, Sendable, Hashable {
             guard let values = configuration.settings(group, at: path) else { continue }
             self.settings[group] = Dictionary(
                 uniqueKeysWithValues: values.map { name, value in
-                    (name, name.hasSuffix("password") && !value.isEmpty ? "(hidden)" : value)
+                    (name, name.hasSuffix("password") && !value.isEmpty ? JSONValue.hiddenSecret : value)
                 })
         }
         self.saved = configuration.savedEntry(at: path)?.hidingSecrets
-    }
-}
-
-extension TreeNode {
-    fileprivate func cut(to depth: Int) -> TreeNode {
-        var node = self
-        node.children = depth > 0 ? self.children.map { $0.cut(to: depth - 1) } : []
-        return node
     }
 }

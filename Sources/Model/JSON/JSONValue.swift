@@ -24,6 +24,9 @@ package enum JSONValue: Hashable, Sendable {
         }
     }
 
+    /// What stands where a secret is not shown.
+    package static let hiddenSecret = "(hidden)"
+
     /// This document with passwords replaced, for eyes.
     package var hidingSecrets: JSONValue {
         switch self {
@@ -35,7 +38,7 @@ package enum JSONValue: Hashable, Sendable {
                         (
                             key,
                             key.hasSuffix("password") && value != .string("")
-                                ? .string("(hidden)") : value.hidingSecrets
+                                ? .string(Self.hiddenSecret) : value.hidingSecrets
                         )
                     }))
         default: self

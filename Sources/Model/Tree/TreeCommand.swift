@@ -66,6 +66,11 @@ package struct TreeRefusal: Error, Hashable, Sendable, CustomStringConvertible {
     init(_ description: String) {
         self.description = description
     }
+
+    /// A node that has not this verb.
+    static func misplaced(_ verb: String) -> TreeRefusal {
+        TreeRefusal("Command not found \(verb) here; help \(verb) tells where it is")
+    }
 }
 
 extension Configuration {
@@ -78,7 +83,7 @@ extension Configuration {
     package func performing(_ command: TreeCommand, in context: TreeContext) throws(TreeRefusal) -> ChangedConfiguration
     {
         guard let location = self.location(of: TreePath(command.path)) else {
-            throw TreeRefusal("No such path \(command.path)")
+            throw TreeRefusal(self.nothing(at: TreePath(command.path)))
         }
         var editor = TreeEditor(configuration: self, context: context)
         var arguments = TreeArguments(command)
@@ -91,7 +96,7 @@ extension Configuration {
         case "tag": try editor.tag(at: location, &arguments)
         case "untag": try editor.untag(at: location, &arguments)
         case "clearconfig": try editor.clear(&arguments)
-        default: throw TreeRefusal("Command not found \(command.verb)")
+        default: throw TreeRefusal("Command not found \(command.verb); help lists the verbs")
         }
         try arguments.finish()
         return ChangedConfiguration(
@@ -162,7 +167,9 @@ struct TreeArguments {
     }
 
     func finish() throws(TreeRefusal) {
-        if let key = self.named.keys.min() { throw TreeRefusal("Unexpected keyword parameter '\(key)'.") }
+        if let key = self.named.keys.min() {
+            throw TreeRefusal("Unexpected keyword parameter '\(key)'; help \(self.verb) tells which there are")
+        }
         if let word = self.positional.first { throw TreeRefusal("Unexpected parameter '\(word)' for \(self.verb)") }
     }
 }

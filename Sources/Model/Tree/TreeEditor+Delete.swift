@@ -41,7 +41,7 @@ extension TreeEditor {
                 self.configuration[index].nodeACLs[member].mappedLUNs.removeAll { $0.index == number }
             }
             self.messages.append("Deleted Mapped LUN \(number).")
-        default: throw TreeRefusal("Command not found delete")
+        default: throw TreeRefusal.misplaced("delete")
         }
     }
 
@@ -50,7 +50,7 @@ extension TreeEditor {
         let name = try arguments.required("name")
         let objects = self.configuration.storageObjects
         guard let index = objects.firstIndex(where: { $0.plugin == plugin && $0.name == name }) else {
-            throw TreeRefusal("No storage object named \(name).")
+            throw TreeRefusal("No storage object named \(name); ls shows those that there are")
         }
         for target in self.configuration.targets.indices {
             for group in self.configuration.targets[target].portalGroups.indices {
@@ -91,7 +91,7 @@ extension TreeEditor {
 
     mutating func enable(_ isEnabled: Bool, at location: TreeLocation) throws(TreeRefusal) {
         guard case .group(let index) = location else {
-            throw TreeRefusal("Command not found \(isEnabled ? "enable" : "disable")")
+            throw TreeRefusal.misplaced(isEnabled ? "enable" : "disable")
         }
         let was = self.configuration[index].enable ?? true
         self.configuration[index].enable = isEnabled

@@ -4,7 +4,7 @@
 extension TreeEditor {
     /// Gives a file or a RAM disk another size; the initiators that use it learn of it.
     mutating func resize(at location: TreeLocation, _ arguments: inout TreeArguments) throws(TreeRefusal) {
-        guard case .object(let index) = location else { throw TreeRefusal("Command not found resize") }
+        guard case .object(let index) = location else { throw TreeRefusal.misplaced("resize") }
         let object = self.configuration.storageObjects[index]
         let text = try arguments.required("size")
         guard object.plugin == "fileio" || object.plugin == "ramdisk" else {

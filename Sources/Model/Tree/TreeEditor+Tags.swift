@@ -5,7 +5,7 @@
 extension TreeEditor {
     /// Gives the ACLs of an initiator or of a tag another tag. Those that join a tag become as its members are.
     mutating func tag(at location: TreeLocation, _ arguments: inout TreeArguments) throws(TreeRefusal) {
-        guard case .acls(let index) = location else { throw TreeRefusal("Command not found tag") }
+        guard case .acls(let index) = location else { throw TreeRefusal.misplaced("tag") }
         let name = try arguments.required("wwn_or_tag")
         let tag = try arguments.required("new_tag")
         guard name != tag else { return }
@@ -29,7 +29,7 @@ extension TreeEditor {
 
     /// Takes the tag away; the ACLs stay as they were set under it.
     mutating func untag(at location: TreeLocation, _ arguments: inout TreeArguments) throws(TreeRefusal) {
-        guard case .acls(let index) = location else { throw TreeRefusal("Command not found untag") }
+        guard case .acls(let index) = location else { throw TreeRefusal.misplaced("untag") }
         let name = try arguments.required("wwn_or_tag")
         for acl in try self.acls(named: name, in: index) {
             self.configuration[index].nodeACLs[acl].tag = nil
@@ -40,7 +40,7 @@ extension TreeEditor {
         let found = self.configuration[index].nodeACLs.indices.filter {
             self.configuration[index].nodeACLs[$0].nodeWWN == name || self.configuration[index].nodeACLs[$0].tag == name
         }
-        guard !found.isEmpty else { throw TreeRefusal("wwn_or_tag \(name) not found.") }
+        guard !found.isEmpty else { throw TreeRefusal("wwn_or_tag \(name) not found; ls shows those that there are") }
         return found
     }
 }

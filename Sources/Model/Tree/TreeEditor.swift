@@ -24,7 +24,7 @@ struct TreeEditor {
         case .luns(let index): try self.createLUN(in: index, &arguments)
         case .portals(let index): try self.createPortal(in: index, &arguments)
         case .acl(let index, let acl): try self.createMapping(in: index, acl, &arguments)
-        default: throw TreeRefusal("Command not found create")
+        default: throw TreeRefusal.misplaced("create")
         }
     }
 
@@ -37,7 +37,9 @@ struct TreeEditor {
         switch plugin {
         case "block":
             let dev = try arguments.required("dev")
-            guard self.context.mediumBytes != nil else { throw TreeRefusal("Could not open \(dev)") }
+            guard self.context.mediumBytes != nil else {
+                throw TreeRefusal("Could not open \(dev); lsblk lists the host's block devices")
+            }
             object.dev = dev
             object.readOnly = try arguments.flag("readonly") ?? false
             self.messages.append("Created block storage object \(name) using \(dev).")
@@ -160,7 +162,8 @@ struct TreeEditor {
 
     private mutating func createLUN(in index: GroupIndex, _ arguments: inout TreeArguments) throws(TreeRefusal) {
         let path = try self.backstorePath(
-            of: arguments.required("storage_object"), else: "storage object or path not valid")
+            of: arguments.required("storage_object"),
+            else: "storage object or path not valid; write /backstores/block/NAME, or the path of a file or device")
         guard !self.configuration[index].luns.contains(where: { $0.storageObject == path }) else {
             throw TreeRefusal("lun for storage object \(path.dropFirst("/backstores/".count)) already exists")
         }
@@ -268,7 +271,9 @@ struct TreeEditor {
             }
             return number
         }
-        let path = try self.backstorePath(of: source, else: "LUN, storage object, or path not valid")
+        let path = try self.backstorePath(
+            of: source,
+            else: "LUN, storage object, or path not valid; write its number, /backstores/block/NAME, or a path")
         if let present = luns.first(where: { $0.storageObject == path }) { return present.index }
         let taken = Set(luns.map(\.index))
         guard let number = (0...Limits.highestLUN).first(where: { !taken.contains($0) }) else {

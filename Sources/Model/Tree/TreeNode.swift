@@ -24,6 +24,13 @@ package struct TreeNode: Hashable, Sendable, Codable {
         return (stem, number, one.name) < (otherStem, otherNumber, other.name)
     }
 
+    /// It with no more levels of children than `depth`.
+    package func cut(to depth: Int) -> TreeNode {
+        TreeNode(
+            self.name, self.summary, isHealthy: self.isHealthy,
+            depth > 0 ? self.children.map { $0.cut(to: depth - 1) } : [])
+    }
+
     /// Puts the children in order, and theirs.
     mutating func sort() {
         for index in self.children.indices { self.children[index].sort() }
@@ -37,6 +44,16 @@ package struct TreeNode: Hashable, Sendable, Codable {
 }
 
 extension Configuration {
+    /// What to say of a path that is none: what there is instead.
+    package func nothing(at path: TreePath) -> String {
+        var above = path
+        while self.location(of: above) == nil { above.components = above.components.dropLast() }
+        let names = self.node(at: above)?.children.map(\.name) ?? []
+        guard !names.isEmpty else { return "No such path \(path); there is nothing below \(above)" }
+        let some = names.prefix(Limits.namesInAMessage).joined(separator: ", ")
+        return "No such path \(path); \(above) has \(some)\(names.count > Limits.namesInAMessage ? ", …" : "")"
+    }
+
     /// The node at `path` with everything beneath it; nil where there is nothing.
     ///
     /// - Parameter sizes: bytes of backstores whose configuration does not name them, by `StorageObject.path`.

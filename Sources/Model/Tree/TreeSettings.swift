@@ -144,13 +144,14 @@ extension TreeEditor {
     mutating func set(at location: TreeLocation, _ arguments: inout TreeArguments) throws(TreeRefusal) {
         let group = try arguments.required("group")
         guard let known = TreeSettings.defaults(of: group, at: location) else {
-            throw TreeRefusal("Unknown configuration group: \(group)")
+            throw TreeRefusal("Unknown configuration group: \(group); set lists those that are here")
         }
         let assignments = arguments.assignments()
         guard !assignments.isEmpty else { throw TreeRefusal("nothing to set: write set \(group) name=value") }
         for (name, value) in assignments {
             guard known[name] != nil else {
-                throw TreeRefusal("Unknown parameter \(name) in group '\(group)'.")
+                throw TreeRefusal(
+                    "Unknown parameter \(name) in group '\(group)'; set \(group) lists those that there are")
             }
             switch location {
             case _ where group == "global": try self.keepVersions(value)
@@ -163,7 +164,7 @@ extension TreeEditor {
                 }
                 self.assign(name, value, in: group, at: location)
             }
-            let shown = name.hasSuffix("password") ? "(hidden)" : value
+            let shown = name.hasSuffix("password") ? JSONValue.hiddenSecret : value
             self.messages.append("Parameter \(name) is now '\(shown)'.")
         }
     }

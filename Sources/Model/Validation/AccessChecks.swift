@@ -56,6 +56,12 @@ extension Validation {
         }
         for (account, name) in [(credentials.user, "password"), (credentials.target, "mutual_password")] {
             guard let account, account.secret.utf8.count < Limits.chapSecretBytes else { continue }
+            guard account.secret != JSONValue.hiddenSecret else {
+                self.error(
+                    "\(path)_\(name)", "\(account.secret) is what is shown in the place of a secret",
+                    "write the secret, or begin with: apus config show --secrets")
+                continue
+            }
             self.warn(
                 "\(path)_\(name)", "a secret this short can be guessed from one login that is overheard",
                 "use \(Limits.chapSecretBytes) characters or more, chosen at random")

@@ -2,6 +2,7 @@
 // SPDX-FileCopyrightText: the Apus authors
 
 import Glibc
+import Model
 
 /// How much something matters, as configshell names it.
 package enum ShellLogLevel: String, Sendable, CaseIterable, Comparable {
@@ -41,7 +42,7 @@ extension ShellLine {
     /// What was typed, without secrets.
     var loggedText: String {
         let named = self.named.sorted { $0.key < $1.key }.map { name, value in
-            "\(name)=\(name.hasSuffix("password") ? "(hidden)" : value)"
+            "\(name)=\(name.hasSuffix("password") ? JSONValue.hiddenSecret : value)"
         }
         return ([self.path, self.verb].compactMap(\.self) + self.positional + named).joined(separator: " ")
     }

@@ -59,7 +59,7 @@ package struct ShellPreferences: Sendable, Hashable, Codable {
 
     mutating func set(_ name: String, to value: String) throws(ShellError) {
         guard let usual = Self.defaults[name] else {
-            throw ShellError("Unknown parameter \(name) in group 'global'.")
+            throw ShellError("Unknown parameter \(name) in group 'global'; set global lists those that there are")
         }
         if Self.isNumber(name) {
             guard let number = Int(value), number >= 0 else {

@@ -29,13 +29,13 @@ extension ShellSession {
             return text
         case "version": return "\(self.version)\n"
         case "help": return try self.help(line)
-        default: throw ShellError("Command not found \(verb)")
+        default: throw ShellError("Command not found \(verb); help lists the verbs")
         }
     }
 
     private func node(at path: TreePath) async throws -> TreeNode {
         let configuration = try await self.present()
-        guard configuration.node(at: path) != nil else { throw ShellError("No such path \(path)") }
+        guard configuration.node(at: path) != nil else { throw ShellError(configuration.nothing(at: path)) }
         var sizes: [String: UInt64] = [:]
         for object in configuration.storageObjects where object.size == nil && object.plugin != "pscsi" {
             guard let medium = object.dev else { continue }
@@ -54,16 +54,24 @@ extension ShellSession {
             return depth
         }
         let depth = wanted ?? self.preferences.number("tree_max_depth")
+        var documents: [String: String] = [:]
         var text = ""
         for one in place.hasWildcards ? try await self.matches(place) : [place] {
             let node = try await self.node(at: one)
             if self.isJSON {
-                text += String(decoding: try JSONText.pretty(node).readableBytesView, as: UTF8.self)
+                text = String(buffer: try JSONText.pretty(node.cut(to: depth > 0 ? depth : .max)))
+                documents[one.description] = text
             } else {
                 text += self.drawing(depth: depth).text(of: node, level: one.components.count)
             }
         }
-        return text
+        return self.isJSON && place.hasWildcards ? try Self.json(of: documents) : text
+    }
+
+    /// One document of those at several nodes, by their paths.
+    static func json(of documents: [String: String]) throws -> String {
+        let values = try documents.mapValues { try JSONText.read(JSONValue.self, from: ByteBuffer(string: $0)) }
+        return String(buffer: JSONText.pretty(.object(values)))
     }
 
     private func drawing(depth: Int) -> TreeDrawing {
@@ -76,9 +84,11 @@ extension ShellSession {
 
     private func info(_ path: TreePath) async throws -> String {
         let configuration = try await self.present()
-        guard let location = configuration.facts(at: path) else { throw ShellError("No such path \(path)") }
-        if self.isJSON, let entry = configuration.savedEntry(at: path) {
-            return String(decoding: JSONText.pretty(entry.hidingSecrets).readableBytesView, as: UTF8.self)
+        guard let location = configuration.facts(at: path) else { throw ShellError(configuration.nothing(at: path)) }
+        if self.isJSON {
+            // Nodes that only hold others have no entry.
+            let entry = configuration.savedEntry(at: path) ?? .object([:])
+            return String(buffer: JSONText.pretty(entry.hidingSecrets))
         }
         return location.map { $0 + "\n" }.joined()
     }
@@ -93,7 +103,7 @@ extension ShellSession {
                 }.joined()
         }
         guard let verb = ShellVerb.all.first(where: { $0.name == topic }) else {
-            throw ShellError("Cannot find help topic \(topic).")
+            throw ShellError("Cannot find help topic \(topic); help lists the verbs")
         }
         return "\(verb.usage)\n\n\(verb.lesson)\n"
     }

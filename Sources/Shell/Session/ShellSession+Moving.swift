@@ -10,13 +10,14 @@ extension ShellSession {
         guard text.hasPrefix("@") else { return TreePath(text, from: self.here) }
         let name = text.dropFirst().prefix { $0 != "/" }
         guard let path = self.preferences.bookmarks[String(name)] else {
-            throw ShellError("No such bookmark \(name)")
+            throw ShellError("No such bookmark \(name); bookmarks lists those that there are")
         }
         return TreePath(String(text.dropFirst(name.count + 1).drop { $0 == "/" }), from: TreePath(path))
     }
 
     mutating func go(to path: TreePath) async throws {
-        guard try await self.present().node(at: path) != nil else { throw ShellError("No such path \(path)") }
+        let configuration = try await self.present()
+        guard configuration.node(at: path) != nil else { throw ShellError(configuration.nothing(at: path)) }
         self.here = path
         self.places.entered(path)
     }
@@ -76,11 +77,14 @@ extension ShellSession {
             try self.keepPreferences { $0.bookmarks[name] = here }
             return "Bookmarked \(self.here) as \(name).\n"
         case ("del", let name?):
-            guard self.preferences.bookmarks[name] != nil else { throw ShellError("No such bookmark \(name)") }
+            guard self.preferences.bookmarks[name] != nil else {
+                throw ShellError("No such bookmark \(name); bookmarks lists those that there are")
+            }
             try self.keepPreferences { $0.bookmarks[name] = nil }
             return "Deleted bookmark \(name).\n"
         case ("go", _?): return ""
         case ("show", _):
+            if self.isJSON { return try Self.json(self.preferences.bookmarks) }
             if self.preferences.bookmarks.isEmpty { return "No bookmarks yet.\n" }
             return self.preferences.bookmarks.sorted { $0.key < $1.key }.map { "\($0.key)  \($0.value)\n" }.joined()
         default: throw ShellError("bookmarks \(action): write add NAME, del NAME, go NAME or show")

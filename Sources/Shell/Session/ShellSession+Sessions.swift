@@ -19,7 +19,9 @@ extension ShellSession {
         let all = try await self.backend.status()?.sessions ?? []
         let sessions = all.filter { wanted == nil || $0.id == wanted }
         if self.isJSON { return String(decoding: try JSONText.pretty(sessions).readableBytesView, as: UTF8.self) }
-        if let wanted, sessions.isEmpty { throw ShellError("no session found with sid \(wanted)") }
+        if let wanted, sessions.isEmpty {
+            throw ShellError("no session found with sid \(wanted); sessions lists those that there are")
+        }
         guard !sessions.isEmpty else { return "(no open sessions)\n" }
         let configuration = try await self.present()
         return sessions.map { session in

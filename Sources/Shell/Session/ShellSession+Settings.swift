@@ -3,6 +3,7 @@
 
 import ControlAPI
 import Model
+import NIOCore
 
 /// `get` and `set`.
 extension ShellSession {
@@ -12,34 +13,43 @@ extension ShellSession {
             let shared = try await self.present().settings("global", at: TreePath()) ?? [:]
             let values = ShellPreferences.defaults.merging(self.preferences.global) { _, own in own }
                 .merging(shared) { own, _ in own }
-            return try Self.shown(values, line.positional.dropFirst(), in: "global")
+            return try self.shown(values, line.positional.dropFirst(), in: "global")
         }
         let configuration = try await self.present()
-        guard let groups = configuration.settingGroups(at: path) else { throw ShellError("No such path \(path)") }
+        guard let groups = configuration.settingGroups(at: path) else {
+            throw ShellError(configuration.nothing(at: path))
+        }
         guard let group else { return Self.words(of: groups) }
         guard let values = configuration.settings(group, at: path) else {
             throw ShellError("Unknown configuration group: \(group)\(Self.remedy(groups))")
         }
-        return try Self.shown(values, line.positional.dropFirst(), in: group)
+        return try self.shown(values, line.positional.dropFirst(), in: group)
     }
 
-    private static func shown(
+    private func shown(
         _ values: [String: String], _ names: ArraySlice<String>, in group: String
-    ) throws(ShellError) -> String {
+    ) throws -> String {
         if let unknown = names.first(where: { values[$0] == nil }) {
-            throw ShellError("No parameter '\(unknown)' in group '\(group)'.")
+            throw ShellError("No parameter '\(unknown)' in group '\(group)'; get \(group) shows those that there are")
         }
-        return values.filter { names.isEmpty || names.contains($0.key) }.sorted { $0.key < $1.key }
-            .map { name, value in
-                let shown = name.hasSuffix("password") && !value.isEmpty ? "(hidden)" : value
-                return "\(name)=\(shown)\n"
-            }.joined()
+        var chosen = values.filter { names.isEmpty || names.contains($0.key) }
+        for (name, value) in chosen where name.hasSuffix("password") && !value.isEmpty {
+            chosen[name] = JSONValue.hiddenSecret
+        }
+        if self.isJSON { return try Self.json(chosen) }
+        return chosen.sorted { $0.key < $1.key }.map { "\($0.key)=\($0.value)\n" }.joined()
+    }
+
+    static func json(_ values: [String: String]) throws -> String {
+        String(buffer: try JSONText.pretty(values))
     }
 
     /// `set` without anything to set tells what there is.
     func settable(_ path: TreePath, _ line: ShellLine) async throws -> String {
         let configuration = try await self.present()
-        guard let groups = configuration.settingGroups(at: path) else { throw ShellError("No such path \(path)") }
+        guard let groups = configuration.settingGroups(at: path) else {
+            throw ShellError(configuration.nothing(at: path))
+        }
         guard let group = line.positional.first else { return Self.words(of: groups) }
         guard let values = configuration.settings(group, at: path) else {
             throw ShellError("Unknown configuration group: \(group)\(Self.remedy(groups))")

@@ -97,7 +97,7 @@ package struct ShellSession: Sendable {
             if let word = line.path, !word.contains("/"), !word.hasPrefix("."), !word.hasPrefix("@"),
                 try await self.present().node(at: path) == nil
             {
-                throw ShellError("Command not found \(word)")
+                throw ShellError("Command not found \(word); help lists the verbs")
             }
             // A path alone goes there.
             try await self.go(to: path)
@@ -124,7 +124,13 @@ package struct ShellSession: Sendable {
         let verb = line.verb ?? "ls"
         guard verb != "cd", verb != "exit" else { throw ShellError("\(verb) is not for many nodes at once") }
         var text = ""
+        let isDocument = self.isJSON && ShellVerb.listing.contains(verb)
+        var documents: [String: String] = [:]
         for place in try await self.matches(path) {
+            if isDocument {
+                documents[place.description] = try await self.perform(verb, at: place, line)
+                continue
+            }
             text += "[\(place)]\n"
             do {
                 text += try await self.perform(verb, at: place, line)
@@ -134,20 +140,22 @@ package struct ShellSession: Sendable {
                 throw Interruption(text: text, cause: error)
             }
         }
-        return Outcome(text: text)
+        return Outcome(text: isDocument ? try Self.json(of: documents) : text)
     }
 
     func matches(_ path: TreePath) async throws -> [TreePath] {
-        guard let root = try await self.present().node(at: TreePath()) else { return [] }
+        let configuration = try await self.present()
+        guard let root = configuration.node(at: TreePath()) else { return [] }
         let found = path.matches(in: root)
-        guard !found.isEmpty else { throw ShellError("No such path \(path)") }
+        guard !found.isEmpty else { throw ShellError(configuration.nothing(at: path)) }
         return found
     }
 
     private func deleteEach(_ pattern: Pattern, _ name: String, at path: TreePath) async throws -> String {
-        guard let node = try await self.present().node(at: path) else { throw ShellError("No such path \(path)") }
+        let configuration = try await self.present()
+        guard let node = configuration.node(at: path) else { throw ShellError(configuration.nothing(at: path)) }
         let found = node.children.map(\.name).filter(pattern.matches)
-        guard !found.isEmpty else { throw ShellError("nothing here is called \(name)") }
+        guard !found.isEmpty else { throw ShellError("nothing here is called \(name); ls shows what is here") }
         var text = ""
         for child in found {
             let command = TreeCommand(path: path, verb: "delete", positional: [child])
@@ -204,7 +212,7 @@ package struct ShellSession: Sendable {
     }
 
     func words(of report: ChangeReport) -> String {
-        let concerns = report.problems.filter { $0.severity == .warning && $0.path.hasPrefix("targets") }
+        let concerns = report.fresh.filter { $0.severity == .warning && $0.path.hasPrefix("targets") }
             .map { "Warning: \($0.cause); \($0.remedy)" }
         for message in report.messages { self.preferences.log.write(.info, message) }
         for concern in concerns { self.preferences.log.write(.warning, concern) }

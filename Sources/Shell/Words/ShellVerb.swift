@@ -21,6 +21,9 @@ package struct ShellVerb: Sendable {
     package static let all: [ShellVerb] = (Self.looking + Self.moving + Self.changing + Self.keeping)
         .sorted { $0.name < $1.name }
 
+    /// Those whose answer is a JSON document where that is asked for.
+    static let listing = ["ls", "info", "get", "sessions", "bookmarks"]
+
     /// What `help` says before it lists the verbs.
     static let introduction = """
         A line is [PATH] VERB [PARAMETER …]. Without PATH the verb is done where you are;
