@@ -5,17 +5,18 @@ import Hummingbird
 import Logging
 import NIOCore
 import ServiceLifecycle
+import Synchronization
 
 /// The HTTP server while it runs.
 struct HTTPRun: Sendable {
     private let group: ServiceGroup
     private let task: Task<Void, any Error>
+    private let ending: RemarksOfServer.Ending
 
     /// Returns once the socket listens, or throws what kept it from that.
     static func start(_ responder: BootResponder, address: String, port: Int, logger: Logger) async throws -> HTTPRun {
-        // The server's own remarks (one line for each connection that breaks off) are not for the log.
-        var quiet = logger
-        quiet.logLevel = max(logger.logLevel, .error)
+        let ending = RemarksOfServer.Ending()
+        let quiet = Logger(label: logger.label) { _ in RemarksOfServer(logger.handler, until: ending) }
         let (listening, announce) = AsyncStream.makeStream(of: Void.self)
         let application = Application(
             responder: responder,
@@ -36,7 +37,7 @@ struct HTTPRun: Sendable {
             break
         }
         if !hasStarted { try await task.value }
-        return HTTPRun(group: group, task: task)
+        return HTTPRun(group: group, task: task, ending: ending)
     }
 
     func stop() async {
@@ -44,6 +45,8 @@ struct HTTPRun: Sendable {
         // A client that reads slowly must not keep the program from ending.
         let deadline = Task {
             try await Task.sleep(for: .seconds(2))
+            // Cancelled, the framework closes its sockets a second time, and says so.
+            self.ending.hasCome.store(true, ordering: .relaxed)
             self.task.cancel()
         }
         _ = await self.task.result
