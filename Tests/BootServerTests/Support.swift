@@ -87,7 +87,7 @@ final class Events: Sendable {
 
     /// The first event for which `pick` has a value; waits for it, for events come after the last byte.
     func first<Value: Sendable>(_ pick: (BootEvent) -> Value?) async -> Value? {
-        for _ in 0..<500 {
+        for _ in 0..<6000 {
             if let value = self.all.withLock({ $0.lazy.compactMap(pick).first }) { return value }
             try? await Task.sleep(for: .milliseconds(10))
         }

@@ -9,7 +9,7 @@ struct ServeTests {
     /// Starts the daemon and waits until its API answers.
     private func serve(_ place: Place, log: Pipe? = nil) throws -> Process {
         let process = try Program.start(["serve"] + place.options, error: log)
-        for _ in 0..<500 {
+        for _ in 0..<3000 {
             if try Program.run(["status"] + place.options).status == 0 { return process }
             guard process.isRunning else { break }
             usleep(10_000)

@@ -19,14 +19,14 @@ private final class Ear {
             }
         }
         try #require(bound == 0)
-        var limit = timeval(tv_sec: 10, tv_usec: 0)
+        var limit = timeval(tv_sec: 60, tv_usec: 0)
         unsafe setsockopt(
             self.descriptor, SOL_SOCKET, SO_RCVTIMEO, &limit, socklen_t(MemoryLayout<timeval>.size))
     }
 
     deinit { close(self.descriptor) }
 
-    /// The next message; nil when none comes for ten seconds.
+    /// The next message; nil when none comes for a minute.
     func hear() -> String? {
         var bytes = [UInt8](repeating: 0, count: 4096)
         let count = unsafe recv(self.descriptor, &bytes, bytes.count, 0)

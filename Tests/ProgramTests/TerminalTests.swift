@@ -39,7 +39,7 @@ struct TerminalTests {
             var text: [UInt8] = []
             var byte: UInt8 = 0
             var wait = pollfd(fd: self.user, events: Int16(POLLIN), revents: 0)
-            while unsafe poll(&wait, 1, 10_000) > 0, unsafe Foundation.read(self.user, &byte, 1) == 1 {
+            while unsafe poll(&wait, 1, 60_000) > 0, unsafe Foundation.read(self.user, &byte, 1) == 1 {
                 text.append(byte)
                 if text.suffix(end.utf8.count) == ArraySlice(end.utf8) { break }
             }
