@@ -37,6 +37,28 @@ struct OfferTests {
             "DefaultTime2Retain=20", "HeaderDigest=None", "DataDigest=None",
         ]
 
+    @Test(arguments: [(4, 4), (0, 1), (4_000, 128)] as [(UInt32, UInt32)])
+    func `a session has the command window of its group`(offered: UInt32, given: UInt32) async throws {
+        var offer = SessionOffer()
+        offer.commandWindow = offered
+        try await Self.run(offer) { test, store in
+            let socket = try await InitiatorSocket(test.portal)
+            let answer = try await socket.login()
+            #expect(answer.maxCmdSN &- answer.expCmdSN &+ 1 == given)
+            // The unit attention of a new nexus.
+            _ = try await socket.execute(testUnitReady)
+            store.hold()
+            let tag = socket.begin(cdb(0x2a, lba: 0, count: 1), written: [UInt8](repeating: 1, count: 512))
+            _ = await store.nextRequest()
+            socket.send(.nopOut(tag: 77), isImmediate: true)
+            let pong = try await socket.receive()
+            #expect(pong.maxCmdSN &- pong.expCmdSN &+ 1 == given - 1)
+            store.release()
+            #expect(try await socket.end(tag).status == 0)
+            #expect(socket.initiator.complaints.isEmpty)
+        }
+    }
+
     @Test func `its half is in every answer, in the session, and in what is sent`() async throws {
         try await Self.run(Self.lio) { test, store in
             let socket = try await InitiatorSocket(test.portal)

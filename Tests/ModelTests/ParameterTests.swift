@@ -10,13 +10,15 @@ import Testing
 struct ParameterTests {
     private static let path = "targets[0].tpgs[0].parameters"
 
-    private static func configuration(_ parameters: [String: String]) throws -> Configuration {
+    private static func configuration(
+        _ parameters: [String: String], attributes: String = ""
+    ) throws -> Configuration {
         let members = parameters.sorted { $0.key < $1.key }.map { #""\#($0.key)":"\#($0.value)""# }
         let (configuration, problems) = try read(
             """
             {"storage_objects": [{"plugin":"ramdisk","name":"r","size":1048576,"wwn":"s"}],
              "targets": [{"fabric":"iscsi","wwn":"iqn.2023-04.com.example:t","tpgs":[{"tag":1,"luns":[],
-             "parameters":{\(members.joined(separator: ","))}}]}]}
+             "attributes":{\(attributes)}, "parameters":{\(members.joined(separator: ","))}}]}]}
             """)
         #expect(problems.isEmpty)
         return configuration
@@ -53,6 +55,16 @@ struct ParameterTests {
                     maxOutstandingR2T: 16, maxBurstLength: 1_048_576, firstBurstLength: 262_144,
                     maxRecvDataSegmentLength: 262_144, maxXmitDataSegmentLength: 65_536, defaultTime2Wait: 0,
                     defaultTime2Retain: 60))
+    }
+
+    @Test(arguments: [("", nil), ("64", nil), ("0", nil), ("16", 16)] as [(String, UInt32?)])
+    func `how many commands a session may have outstanding, unless it is LIO's default`(
+        depth: String, window: UInt32?
+    ) throws {
+        let attributes = depth.isEmpty ? "" : #""default_cmdsn_depth":\#(depth)"#
+        let deployment = try Self.configuration([:], attributes: attributes).expanded(in: surroundings).deployment
+        let group = try #require(deployment.targets["iqn.2023-04.com.example:t"]?.groups.first)
+        #expect(group.parameters?.commandWindow == window)
     }
 
     @Test(

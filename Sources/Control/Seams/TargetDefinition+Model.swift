@@ -38,6 +38,7 @@ extension SessionOffer {
         self.maxXmitDataSegmentLength = parameters.maxXmitDataSegmentLength
         self.defaultTime2Wait = parameters.defaultTime2Wait
         self.defaultTime2Retain = parameters.defaultTime2Retain
+        self.commandWindow = parameters.commandWindow ?? self.commandWindow
     }
 }
 

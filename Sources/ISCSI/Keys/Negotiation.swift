@@ -147,6 +147,7 @@ package struct Negotiation: Sendable {
         parameters.initiatorMaxRecvDataSegmentLength = min(
             parameters.initiatorMaxRecvDataSegmentLength, parameters.maxXmitDataSegmentLength)
         parameters.firstBurstLength = min(parameters.firstBurstLength, parameters.maxBurstLength)
+        parameters.commandWindow = min(max(1, self.offer.commandWindow), Limits.commandWindow)
         if parameters.recoversOneSequenceAtATime { parameters.maxOutstandingR2T = 1 }
         return parameters
     }

@@ -24,6 +24,8 @@ package struct OperationalParameters: Sendable, Equatable {
     package var errorRecoveryLevel: UInt32 = 0
     package var protocolLevel: UInt32 = 1
     package var taskReporting = TaskReporting.rfc3720
+    /// Commands that the session may have outstanding: what is not agreed but given, by MaxCmdSN.
+    package var commandWindow = Limits.commandWindow
 
     package init() {}
 

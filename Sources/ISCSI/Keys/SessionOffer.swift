@@ -27,6 +27,8 @@ package struct SessionOffer: Sendable, Hashable {
     /// Seconds.
     package var defaultTime2Wait: UInt32 = 0
     package var defaultTime2Retain = Limits.time2RetainSeconds
+    /// Commands that a session may have outstanding (LIO's default_cmdsn_depth).
+    package var commandWindow = Limits.commandWindow
 
     package init(
         maxConnections: UInt32 = Limits.maxConnections, errorRecoveryLevel: UInt32 = Limits.errorRecoveryLevel

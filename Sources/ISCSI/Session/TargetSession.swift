@@ -45,7 +45,7 @@ package final class TargetSession {
 
     /// - Parameter login: that of the first connection.
     package init(login: EstablishedLogin) {
-        self.window = CommandWindow(firstCmdSN: login.firstCmdSN)
+        self.window = CommandWindow(firstCmdSN: login.firstCmdSN, size: login.parameters.commandWindow)
         self.parameters = login.parameters
         self.fencesResponses = login.parameters.taskReporting != .rfc3720
     }

@@ -220,7 +220,8 @@ final class LoginHandler: ChannelDuplexHandler {
         header[field: 24] = self.statSN
         // A session that is there already has its window; until that is known, an initiator ignores both numbers where
         // MaxCmdSN lies before ExpCmdSN - 1 (RFC 7143 §4.2.2.1).
-        let size = request.tsih == 0 ? ISCSI.Limits.commandWindow : .max
+        // A new one's comes with the last answer; until then there is room for the login itself.
+        let size: UInt32 = request.tsih == 0 ? 1 : .max
         header[field: 28] = window?.expCmdSN ?? request.cmdSN
         header[field: 32] = window?.maxCmdSN ?? request.cmdSN &+ size &- 1
         self.statSN &+= 1

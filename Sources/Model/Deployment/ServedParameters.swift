@@ -21,6 +21,8 @@ package struct ServedParameters: Hashable, Sendable {
     /// Seconds.
     package var defaultTime2Wait: UInt32
     package var defaultTime2Retain: UInt32
+    /// Commands that a session may have outstanding (`default_cmdsn_depth`); nil for as many as any other.
+    package var commandWindow: UInt32?
 }
 
 /// What a parameter may be.
@@ -88,6 +90,17 @@ extension PortalGroup {
     }
 }
 
+extension PortalGroup {
+    /// What `default_cmdsn_depth` says; rtslib writes its default out, which is nobody's wish.
+    fileprivate var commandDepth: UInt32? {
+        let name = "default_cmdsn_depth"
+        guard let depth = self.attributes?[name]?.plainText.flatMap({ UInt32($0) }), depth > 0,
+            "\(depth)" != TreeSettings.portalGroupAttributes[name]
+        else { return nil }
+        return depth
+    }
+}
+
 extension ServedParameters {
     init(_ group: PortalGroup) {
         func number(_ name: String) -> UInt32 { UInt32(group.parameter(name)) ?? 0 }
@@ -102,7 +115,8 @@ extension ServedParameters {
             firstBurstLength: number("FirstBurstLength"),
             maxRecvDataSegmentLength: number("MaxRecvDataSegmentLength"),
             maxXmitDataSegmentLength: number("MaxXmitDataSegmentLength"),
-            defaultTime2Wait: number("DefaultTime2Wait"), defaultTime2Retain: number("DefaultTime2Retain"))
+            defaultTime2Wait: number("DefaultTime2Wait"), defaultTime2Retain: number("DefaultTime2Retain"),
+            commandWindow: group.commandDepth)
     }
 }
 
