@@ -14,18 +14,20 @@ import Testing
 struct FlushGroupTests {
     /// A sync that waits until the test lets it go on, and counts.
     final class SlowSync: Sendable {
-        private let started = DispatchSemaphore(value: 0)
+        private let started = AsyncStream.makeStream(of: Void.self)
         private let released = DispatchSemaphore(value: 0)
         let count = Atomic<Int>(0)
 
         func run() {
             self.count.add(1, ordering: .relaxed)
-            self.started.signal()
+            self.started.continuation.yield()
             self.released.wait()
             self.released.signal()
         }
 
-        func waitUntilStarted() { self.started.wait() }
+        func waitUntilStarted() async {
+            for await _ in self.started.stream { return }
+        }
 
         func release() { self.released.signal() }
     }
@@ -45,7 +47,7 @@ struct FlushGroupTests {
             if results.add(1, ordering: .relaxed).newValue == 21 { done.continuation.finish() }
         }
         group.flush(count)
-        sync.waitUntilStarted()
+        await sync.waitUntilStarted()
         for _ in 0..<20 { group.flush(count) }
         #expect(results.load(ordering: .relaxed) == 0)
         sync.release()
