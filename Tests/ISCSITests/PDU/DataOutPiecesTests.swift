@@ -10,8 +10,6 @@ import Testing
 @Suite("RFC 7143 §11.7 Data-Out in pieces")
 struct DataOutPiecesTests {
     static let data = (0..<100_001).map { UInt8(truncatingIfNeeded: $0 &* 31 >> 3) }
-    static let request = Request.dataOut(
-        tag: 7, transferTag: 3, dataSN: 5, offset: 40_960, isFinal: true, data: Self.data)
 
     /// The Data-Outs and the pings of a stream that comes in `chunks`.
     static func cut(
@@ -32,9 +30,10 @@ struct DataOutPiecesTests {
         return (pieces, pings)
     }
 
-    static func stream(headerDigest: Bool, dataDigest: Bool = false) -> ByteBuffer {
+    static func stream(_ data: [UInt8] = Self.data, headerDigest: Bool, dataDigest: Bool = false) -> ByteBuffer {
+        let request = Request.dataOut(tag: 7, transferTag: 3, dataSN: 5, offset: 40_960, isFinal: true, data: data)
         var stream = Request.nopOut(tag: 1, data: [1]).encode(headerDigest: headerDigest, dataDigest: dataDigest)
-        stream.writeImmutableBuffer(Self.request.encode(headerDigest: headerDigest, dataDigest: dataDigest))
+        stream.writeImmutableBuffer(request.encode(headerDigest: headerDigest, dataDigest: dataDigest))
         stream.writeImmutableBuffer(
             Request.nopOut(tag: 2, data: [2]).encode(headerDigest: headerDigest, dataDigest: dataDigest))
         return stream
@@ -43,7 +42,9 @@ struct DataOutPiecesTests {
     @Test(arguments: [false, true], [1, 1_448, 16_384, 65_536, 99_999])
     func `pieces follow one another, and only the last is final`(headerDigest: Bool, longest: Int) throws {
         var generator = SeededGenerator(seed: 17)
-        let stream = Self.stream(headerDigest: headerDigest)
+        // Byte by byte, three pieces and an odd end show as much as many do.
+        let data = longest == 1 ? Array(Self.data.prefix(12_289)) : Self.data
+        let stream = Self.stream(data, headerDigest: headerDigest)
         let chunks = longest == 1 ? drip(stream) : pieces(stream, longest: longest, &generator)
         let (pieces, pings) = try Self.cut(chunks, headerDigest: headerDigest)
         #expect(pings == 2)
@@ -59,7 +60,7 @@ struct DataOutPiecesTests {
             #expect(isLast || piece.data.readableBytes % 4_096 == 0)
             offset += piece.data.readableBytes
         }
-        #expect(pieces.flatMap(\.data.array) == Self.data)
+        #expect(pieces.flatMap(\.data.array) == data)
     }
 
     @Test func `what has come whole stays whole`() throws {
