@@ -20,7 +20,7 @@ demo_image() {
 boot() {
     local command=$1
     shift
-    "$apus" boot "$machine" "$@" --timeout 400 --root-password apus --exec "$command" "${files[@]}" \
+    "$apus" boot "$machine" "$@" --timeout 600 --root-password apus --exec "$command" "${files[@]}" \
         >"$work/said" 2>"$work/stages"
 }
 
@@ -28,7 +28,7 @@ boot() {
 starts() {
     local stage=$1
     shift
-    "$apus" boot "$machine" "$@" --timeout 200 --until "$stage" "${files[@]}"
+    "$apus" boot "$machine" "$@" --timeout 400 --until "$stage" "${files[@]}"
 }
 
 # said TEXT: did the machine print it?
