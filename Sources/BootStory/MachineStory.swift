@@ -5,8 +5,8 @@
 ///
 /// The reducer: sights come in, in the order in which the daemon saw them, and the record follows. It decides
 /// which boot a sight belongs to. A new one begins when firmware asks for an address again after the last boot has
-/// come further than DHCP; a Linux that renews its lease and an iPXE that follows the firmware's own request do
-/// not begin one.
+/// come further than DHCP, or when firmware that is the initiator is heard of after a system has run; a Linux that renews
+/// its lease and an iPXE that follows the firmware's own request do not begin one.
 package struct MachineStory: Hashable, Sendable, Codable {
     package var mac: String
     /// The client's name in the configuration; nil for a machine that is not in it.
@@ -61,9 +61,17 @@ package struct MachineStory: Hashable, Sendable, Codable {
         guard let current = self.boots.last else { return true }
         if case .login(let facts) = sight {
             // Firmware that is the initiator asks for its address as an operating system does: its login tells it.
-            return Party(facts, mac: self.mac).isFirmware && current.sessions.contains { $0.party == .linux }
+            return Party(facts, mac: self.mac).isFirmware && current.hasRunSystem
         }
-        guard case .discover(let architecture, let isIPXE) = sight, architecture != nil || isIPXE else { return false }
+        if case .loginRefused = sight {
+            // A system whose session lives does not log in again: it is the firmware of a machine that was started anew.
+            return self.method == "firmware" && current.liveSystemSession != nil
+        }
+        guard case .discover(let architecture, let isIPXE) = sight else { return false }
+        guard architecture != nil || isIPXE else {
+            // An operating system, or firmware that is the initiator: after a system's end it is the latter.
+            return self.method == "firmware" && current.hasRunSystem && current.liveSystemSession == nil
+        }
         let stage = current.stage ?? .discover
         if isIPXE {
             // iPXE asks after the firmware's boot file, and again while its script fails; the latter is another try.
@@ -74,6 +82,8 @@ package struct MachineStory: Hashable, Sendable, Codable {
 }
 
 extension BootRecord {
+    fileprivate var hasRunSystem: Bool { self.sessions.contains { $0.party == .linux } }
+
     mutating func receivedDHCP(_ sight: Sight, at now: Instant) {
         switch sight {
         case .discover(let architecture, let isIPXE):

@@ -130,6 +130,22 @@ struct TimelineTests {
         #expect(pc.timeline(4).contains("by the firmware, UEFI x86-64  (4 times)"))
     }
 
+    @Test(arguments: [true, false])
+    func `firmware that is refused after a system ran was started anew`(isSessionEnded: Bool) {
+        var pc = Narrator()
+        pc.story.method = "firmware"
+        pc.at(0, .discover(architecture: nil, isIPXE: false))
+        pc.at(20, .discover(architecture: nil, isIPXE: false))
+        pc.at(30, .login(linux(1)))
+        #expect(pc.story.boots.count == 1)
+        if isSessionEnded { pc.at(60, .logout(session: 1, reason: "over", bytesRead: 1, bytesWritten: 0)) }
+        pc.at(90, .discover(architecture: nil, isIPXE: false))
+        pc.at(91, .loginRefused(initiator: "iqn.a:pc1", reason: "CHAP: the secret is another"))
+        pc.at(93, .discover(architecture: 7, isIPXE: false))
+        #expect(pc.story.boots.count == 2)
+        #expect(pc.story.boots.last?.refusal?.text.contains("CHAP: the secret is another") == true)
+    }
+
     @Test func `firmware that asks again after the kernel ran begins another boot`() {
         var pc = Self.sanboot()
         pc.at(20, .login(linux(3)))
