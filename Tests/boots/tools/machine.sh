@@ -10,9 +10,14 @@ files=(--config "$work/saveconfig.json" --state "$work/state" --socket "$work/co
 # The machine that is booted; whoever sources this says which.
 machine=
 
-# demo_image: builds it, or finds it built, and offers it to this run's machines.
+# build_demo_image: builds it, or finds it built. Scripts may run side by side: one builds, the others wait for that.
+build_demo_image() {
+    flock "$images/building" "$apus" image build demo --suite bookworm --root-password apus --state "$images"
+}
+
+# demo_image: offers it to this run's machines.
 demo_image() {
-    check "an image of Debian is built" "$apus" image build demo --suite bookworm --root-password apus --state "$images"
+    check "an image of Debian is built" build_demo_image
     ln -sfn "$images/images/demo" "$work/state/images/demo"
 }
 
