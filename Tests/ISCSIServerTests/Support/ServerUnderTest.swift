@@ -88,7 +88,8 @@ final class ServerUnderTest: Sendable {
 extension ServerTimes {
     /// Nobody waits in vain, and a test that other tests hold up is not taken for a slow peer. Nobody is asked to log out,
     /// as hardly a test's initiator would.
-    static let patient = ServerTimes(login: .minutes(5), logout: .zero)
+    static let patient = ServerTimes(
+        login: .minutes(5), keepAlive: .minutes(5), logout: .zero, dataOut: .minutes(5))
 }
 
 /// What the server told its observer, to be waited for.
